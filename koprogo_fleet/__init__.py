@@ -1,0 +1,1 @@
+"""Provision and run K3s fleets on OVHcloud."""

@@ -1,0 +1,1 @@
+"""Values and rules: nothing here does input or output beyond reading a file."""

@@ -1,0 +1,1 @@
+"""Nornir tasks for K3s fleets, to be imported by scripts."""
