@@ -1,1 +1,34 @@
-"""Nornir tasks for K3s fleets, to be imported by scripts."""
+"""
+Nornir tasks for K3s fleets, to be imported by scripts.
+
+Every task is a plain function for ``nornir.run(task=…)``; one that changes anything takes ``dry_run``, and tells then
+what it would do.
+"""
+
+from koprogo_tasks.baseline import baseline
+from koprogo_tasks.first_contact import first_contact
+from koprogo_tasks.health import k3s_health
+from koprogo_tasks.http import http_statuses
+from koprogo_tasks.k3s import (
+    Artifact,
+    k3s,
+    k3s_is_installed,
+    k3s_ready,
+    push_k3s_artifacts,
+    read_cluster_tokens,
+    read_kubeconfig,
+)
+
+__all__ = [
+    "Artifact",
+    "baseline",
+    "first_contact",
+    "http_statuses",
+    "k3s",
+    "k3s_health",
+    "k3s_is_installed",
+    "k3s_ready",
+    "push_k3s_artifacts",
+    "read_cluster_tokens",
+    "read_kubeconfig",
+]

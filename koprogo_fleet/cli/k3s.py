@@ -1,0 +1,49 @@
+"""``koprogo-fleet k3s``: the cluster itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
+from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
+from koprogo_fleet.core.events import ignore
+from koprogo_fleet.workflows.status import k3s_status
+from koprogo_fleet.workflows.target import choose
+
+app = typer.Typer(help="K3s on the fleet's nodes.", no_args_is_help=True)
+
+
+@app.command()
+def status(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_json: Json = False) -> None:
+    """
+    Show every server's K3s, etcd member and API, and say what it means. Exit code 1 when something is not well.
+
+    Example: koprogo-fleet k3s status --json
+    """
+    found = k3s_status(inventory / choose(target).environment, ignore)
+    if as_json:
+        sys.stdout.write(
+            json.dumps({"verdict": found.verdict, "servers": [asdict(item) for item in found.servers]}) + "\n"
+        )
+    else:
+        table = Table("Server", "K3s", "Version", "etcd", "Leader", "Database", "API", title="Control plane")
+        for server in found.servers:
+            health = server.health
+            if health is None:
+                table.add_row(server.host, f"[red]{server.error}[/]", "", "", "", "", "")
+                continue
+            etcd = "[green]healthy[/]" if health.etcd_healthy else "[red]no quorum[/]"
+            megabytes = f"{health.database_bytes / 1e6:.1f} MB"
+            table.add_row(
+                server.host, health.service, health.version, etcd, health.leader or "none", megabytes, health.api
+            )
+        console = Console()
+        console.print(table)
+        console.print(found.verdict, highlight=False)
+    raise typer.Exit(EXIT_OK if found.healthy else EXIT_NOT_CONVERGED)

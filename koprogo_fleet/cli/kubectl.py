@@ -1,0 +1,38 @@
+"""``koprogo-fleet kubectl``: kubectl on the fleet's cluster, through an SSH tunnel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Annotated
+
+import typer
+
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Target
+from koprogo_fleet.core.fleet import Role
+from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.helm.binary import find_tools
+from koprogo_fleet.workflows.access import api_tunnel
+from koprogo_fleet.workflows.nornir import open_nornir
+from koprogo_fleet.workflows.target import choose
+
+
+def kubectl(
+    arguments: Annotated[list[str], typer.Argument(help="What kubectl is given; put -- before options.")],
+    inventory: Inventory = DEFAULT_INVENTORY,
+    target: Target = None,
+) -> None:
+    """
+    Run kubectl on the fleet's cluster, through an SSH tunnel.
+
+    Example: koprogo-fleet kubectl -- get pods -A
+    """
+    directory = inventory / choose(target).environment
+    fleet = load_fleet(directory / "fleet.yaml")
+    servers = [node.name for node in fleet.nodes if node.role is Role.SERVER]
+    program = find_tools().kubectl
+    with api_tunnel(open_nornir(directory), servers, state_dir(fleet.name)) as kubeconfig:
+        # No time limit: a person may follow logs, and ends it with Ctrl-C.
+        ended = subprocess.run([program, *arguments], env={**os.environ, "KUBECONFIG": str(kubeconfig)}, check=False)
+    raise typer.Exit(ended.returncode)

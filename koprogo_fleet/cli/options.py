@@ -1,0 +1,26 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Inventory = Annotated[
+    Path,
+    typer.Option("--inventory", help="Folder with one folder per environment.", envvar="KOPROGO_INVENTORY"),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", help="lab or ovh; by default OVH where credentials are set.", envvar="KOPROGO_TARGET"),
+]
+LabName = Annotated[
+    str,
+    typer.Option("--lab", help="Which lab; several can live side by side.", envvar="KOPROGO_LAB"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")]
+
+DEFAULT_INVENTORY = Path("inventory")
+DEFAULT_LAB = "default"

@@ -1,0 +1,102 @@
+"""``koprogo-fleet provision`` and ``plan``: from fleet.yaml to a running cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target, Yes
+from koprogo_fleet.cli.render import JsonView, PeopleView, View
+from koprogo_fleet.cli.scaffold import ensure_inventory
+from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK, InputError, KoprogoError
+from koprogo_fleet.workflows import provision as workflow
+from koprogo_fleet.workflows.run import Report
+from koprogo_fleet.workflows.target import LAB, Choice, choose, open_target
+
+NEXT_STEPS = (
+    "Next: koprogo-fleet k3s status                  how the control plane is",
+    "      koprogo-fleet kubectl get pods -A         the cluster itself, through an SSH tunnel",
+    "      koprogo-fleet plan                        what differs from fleet.yaml (exit code 3)",
+)
+LAB_STEPS = ("      sudo koprogo-fleet lab down               remove the lab and all that belongs to it",)
+
+
+def provision(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    target: Target = None,
+    lab: LabName = DEFAULT_LAB,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
+
+    Without OVH credentials this works on the embedded lab. Running it again changes only what is not as desired.
+
+    Examples:
+      sudo koprogo-fleet provision --yes
+
+      koprogo-fleet provision --target ovh --json --yes
+    """
+    if as_json and not yes:
+        raise InputError(
+            "--json cannot ask for a confirmation", next_step="add --yes, or look first: koprogo-fleet plan --json"
+        )
+    view = _view(as_json=as_json)
+    choice = choose(target)
+    view.target(choice.kind, choice.reason)
+    report = Report()
+    with view, _ending(view, choice, report):
+        directory = ensure_inventory(inventory, choice.environment, view.event)
+        fleet = workflow.read_input(directory)
+        opened = open_target(choice, view.event, lab)
+        if not yes:
+            planned = Report()
+            workflow.plan(fleet, directory, opened, view.event, planned)
+            view.differences("Plan", planned)
+            if planned.changed and not typer.confirm("Apply this plan?"):
+                raise typer.Exit(EXIT_OK)
+        workflow.provision(fleet, directory, opened, view.event, report)
+        view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == LAB else ())))
+
+
+def plan(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    target: Target = None,
+    lab: LabName = DEFAULT_LAB,
+    as_json: Json = False,
+) -> None:
+    """
+    Show every difference between the fleet and its desired state, and change nothing. Exit code 3 if there is any.
+
+    Example: koprogo-fleet plan --json
+    """
+    view = _view(as_json=as_json)
+    choice = choose(target)
+    view.target(choice.kind, choice.reason)
+    report = Report()
+    with view, _ending(view, choice, report):
+        directory = ensure_inventory(inventory, choice.environment, view.event)
+        fleet = workflow.read_input(directory)
+        workflow.plan(fleet, directory, open_target(choice, view.event, lab), view.event, report)
+        view.differences("Plan", report)
+        view.summary(choice.kind, report, ())
+    raise typer.Exit(EXIT_CHANGES if report.changed else EXIT_OK)
+
+
+def _view(*, as_json: bool) -> View:
+    return JsonView() if as_json else PeopleView(Console())
+
+
+@contextmanager
+def _ending(view: View, choice: Choice, report: Report) -> Generator[None]:
+    """Show an error with the summary of what was done before it; the exit code is the error's."""
+    try:
+        yield
+    except KoprogoError as error:
+        view.error(error)
+        view.summary(choice.kind, report, ())
+        raise typer.Exit(error.exit_code) from error

@@ -1,0 +1,108 @@
+"""The sections of ``fleet.yaml``, each right by itself; what they say together is :mod:`.contradictions`' business."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from koprogo_fleet.core.model import Model, Whole
+
+NODE_PORTS = range(30000, 32768)
+"""Kubernetes' default service-node-port-range (k3s: --service-node-port-range)."""
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+DnsLabel = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=40),
+    Field(description="lower-case letters, digits and hyphens inside (at most 40, a letter first)"),
+]
+Port = Annotated[
+    Whole,
+    Field(
+        ge=NODE_PORTS.start,
+        lt=NODE_PORTS.stop,
+        description=f"a NodePort from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}",
+    ),
+]
+Address = Annotated[IPv4Address, BeforeValidator(str), Field(description="an IPv4 address such as 10.0.0.11")]
+Cidr = Annotated[IPv4Network, BeforeValidator(str), Field(description="an IPv4 network such as 10.0.0.0/24")]
+
+
+class Role(StrEnum):
+    """What a node does in the cluster, in K3s' own words."""
+
+    SERVER = "server"
+    AGENT = "agent"
+
+
+class Network(Model):
+    """The networks of the fleet; none may overlap another."""
+
+    vrack: Cidr = IPv4Network("10.0.0.0/24")
+    vlan: Whole = Field(default=42, ge=0, le=4094, description="a VLAN number from 0 (untagged) to 4094")
+    mtu: Whole = Field(default=1500, ge=1280, le=9000, description="a size from 1280 to 9000 bytes")
+    pods: Cidr = IPv4Network("10.42.0.0/16")
+    services: Cidr = IPv4Network("10.43.0.0/16")
+
+
+class Ssh(Model):
+    """How we log in. Without *private_key* a key is made for the fleet, in its state directory."""
+
+    user: str = Field(default="debian", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="a user name such as debian")
+    private_key: Path | None = Field(default=None, description="the path of a private key")
+
+
+class Volume(Model):
+    """A block volume attached to each node of a pool, for Longhorn."""
+
+    size_gb: Whole = Field(ge=10, le=4000, description="a size from 10 to 4000 GB", examples=[200])
+    type: Text = "high-speed"
+
+
+class Pool(Model):
+    """Nodes that are alike. Their names are ``<fleet>-<pool>-<n>``, their vRack addresses count up from the first."""
+
+    name: DnsLabel = Field(examples=["worker"])
+    role: Role = Field(description="server or agent", examples=["agent"])
+    count: Whole = Field(ge=0, le=200, description="a whole number from 0 to 200", examples=[3])
+    flavor: Text = Field(description="an OVH flavor such as b2-15", examples=["b2-15"])
+    first_address: Address = Field(examples=["10.0.0.21"])
+    anti_affinity: bool = Field(default=False, strict=True, description="true or false")
+    volume: Volume | None = None
+
+
+class K3s(Model):
+    """The Kubernetes distribution: exactly one release, by its checksum."""
+
+    version: str = Field(
+        pattern=r"^v\d+\.\d+\.\d+\+k3s\d+$",
+        description="a K3s release such as v1.33.4+k3s1",
+        examples=["v1.33.4+k3s1"],
+    )
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="a SHA-256 sum: 64 hexadecimal digits in lower case"
+    )
+    flannel_backend: Literal["vxlan", "host-gw", "wireguard-native"] = "wireguard-native"
+    disable: tuple[Literal["coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"], ...] = (
+        "traefik",
+        "servicelb",
+        "local-storage",
+    )
+
+
+class Ingress(Model):
+    """The NodePorts that the load balancer sends HTTP and HTTPS to."""
+
+    http: Port = 30080
+    https: Port = 30443
+
+
+class VaultPlace(Model):
+    """Where the fleet's secrets are in Vault: a KV version 2 mount, and a folder in it."""
+
+    mount: Text = "secret"
+    folder: Text = "koprogo"

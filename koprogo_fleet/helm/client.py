@@ -1,0 +1,163 @@
+"""
+The real helm and kubectl, as calls that answer with values.
+
+Helm 4 applies on the server: there it is told to take back the fields that somebody else changed, which Helm 3 does by
+itself. Values go through stdin. The kubeconfig is a path; what it holds is never read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from koprogo_fleet.core.errors import HelmError
+from koprogo_fleet.helm.binary import Tools
+from koprogo_fleet.helm.explain import likely_cause
+from koprogo_fleet.helm.model import Deployed, Hook, Rendered, Revision
+from koprogo_fleet.helm.process import Completed, run
+from koprogo_fleet.helm.releases import Release
+from koprogo_fleet.helm.run_mark import own_mark
+
+RUN_LABEL = "koprogo-fleet.io/run"
+"""On Helm's record of a revision: which of our processes wrote it, and the revision, since later ones inherit labels."""
+
+FIELD_MANAGER = "koprogo-fleet-diff"
+"""In whose name kubectl compares: it writes nothing, so that nobody ever meets this name in the cluster."""
+
+_ASK_SECONDS = 60.0
+_GRACE_SECONDS = 60.0
+_HISTORY_MAX = 10
+_HELM_4 = 4
+
+
+class Helm:
+    """
+    Helm (and kubectl where Helm has no answer) on one cluster.
+
+    Args:
+        tools: the programs.
+        kubeconfig: path of a kubeconfig (0600) whose current context is the cluster.
+    """
+
+    def __init__(self, tools: Tools, kubeconfig: Path) -> None:
+        self._tools = tools
+        self._kubeconfig = kubeconfig
+
+    def deployed(self, release: Release) -> Deployed | None:
+        """Return the newest revision, or None if the release is not installed."""
+        answer = self._ask_about(release, "status")
+        if answer is None or answer["info"]["status"] == "uninstalled":
+            return None
+        return Deployed(int(answer["version"]), answer["info"]["status"], _rendered(answer))
+
+    def history(self, release: Release) -> tuple[Revision, ...]:
+        """Return the recorded revisions, oldest first."""
+        revisions = self._ask_about(release, "history") or []
+        return tuple(Revision(int(item["revision"]), item["status"], item.get("description", "")) for item in revisions)
+
+    def writer(self, release: Release, revision: int) -> str | None:
+        """Return the run mark on a revision, or None where somebody else wrote it."""
+        selector = f"owner=helm,name={release.name},version={revision},{RUN_LABEL}"
+        for item in self._kubectl_json(release, "get", "secrets", "--selector", selector)["items"]:
+            mark, _, marked_revision = item["metadata"]["labels"][RUN_LABEL].rpartition(".")
+            if marked_revision == str(revision):
+                return str(mark)
+        return None
+
+    def render(self, release: Release, chart: Path) -> Rendered:
+        """
+        Return what an upgrade would send, with the cluster's own capabilities and lookups; nothing is changed.
+
+        Raises:
+            HelmError: the chart refuses the values, or the cluster cannot be asked.
+        """
+        arguments = ["--dry-run=server", "--output", "json"]
+        return _rendered(json.loads(self._upgrade(release, chart, arguments, _ASK_SECONDS).stdout))
+
+    def upgrade(self, release: Release, chart: Path) -> None:
+        """
+        Install or upgrade, and wait until everything is ready: always a new revision.
+
+        Raises:
+            HelmError: it was refused, or not ready after the release's timeout; it stays as it is, marked failed.
+        """
+        revision = max((revision.number for revision in self.history(release)), default=0) + 1
+        arguments = ["--wait", *self._timeout(release), *self._take_back()]
+        arguments += ["--history-max", str(_HISTORY_MAX), "--labels", f"{RUN_LABEL}={own_mark()}.{revision}"]
+        self._upgrade(release, chart, arguments, release.timeout + _GRACE_SECONDS)
+
+    def rollback(self, release: Release, revision: int) -> None:
+        """Return to *revision*, and wait until everything is ready."""
+        arguments = ["rollback", release.name, str(revision), "--wait", *self._timeout(release), *self._take_back()]
+        self._helm(release, arguments, timeout=release.timeout + _GRACE_SECONDS)
+
+    def uninstall(self, release: Release) -> None:
+        """Remove the release and its history; absent is fine."""
+        arguments = ["uninstall", release.name, "--ignore-not-found", "--wait", *self._timeout(release)]
+        self._helm(release, arguments, timeout=release.timeout + _GRACE_SECONDS)
+
+    def drift(self, release: Release, manifest: str) -> str:
+        """
+        Return the unified diffs from the live objects to *manifest*, as kubectl writes them; secrets are masked.
+
+        Fields that the manifest does not name (a controller's, or added by hand) are not differences.
+        """
+        arguments = ["diff", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}", "--filename=-"]
+        ended = self._kubectl(release, arguments, stdin=manifest)
+        if ended.exit_status not in {0, 1}:
+            raise self._failed(release, "kubectl diff", ended)
+        return ended.stdout
+
+    def pods(self, release: Release) -> Mapping[str, Any]:
+        """Return the release's pods (a Kubernetes PodList), by the label that charts agree on."""
+        return self._kubectl_json(release, "get", "pods", "--selector", f"app.kubernetes.io/instance={release.name}")
+
+    def _upgrade(self, release: Release, chart: Path, arguments: Sequence[str], timeout: float) -> Completed:
+        command = ["upgrade", release.name, str(chart), "--install", "--create-namespace", "--values=-", *arguments]
+        return self._helm(release, command, stdin=json.dumps(release.values), timeout=timeout)
+
+    def _ask_about(self, release: Release, command: str) -> Any:
+        ended = self._run_helm(release, [command, release.name, "--output", "json"], timeout=_ASK_SECONDS)
+        if ended.exit_status == 0:
+            return json.loads(ended.stdout)
+        if "release: not found" in ended.stderr:
+            return None
+        raise self._failed(release, f"helm {command}", ended)
+
+    def _helm(self, release: Release, arguments: Sequence[str], *, timeout: float, stdin: str = "") -> Completed:
+        ended = self._run_helm(release, arguments, timeout=timeout, stdin=stdin)
+        if ended.exit_status:
+            raise self._failed(release, f"helm {arguments[0]}", ended)
+        return ended
+
+    def _run_helm(self, release: Release, arguments: Sequence[str], *, timeout: float, stdin: str = "") -> Completed:
+        place = ["--kubeconfig", str(self._kubeconfig), "--namespace", release.namespace]
+        return run(self._tools.helm, [*arguments, *place], stdin=stdin, timeout=timeout)
+
+    def _kubectl(self, release: Release, arguments: Sequence[str], *, stdin: str = "") -> Completed:
+        place = ["--kubeconfig", str(self._kubeconfig), "--namespace", release.namespace]
+        return run(self._tools.kubectl, [*arguments, *place], stdin=stdin, timeout=_ASK_SECONDS)
+
+    def _kubectl_json(self, release: Release, *arguments: str) -> Mapping[str, Any]:
+        ended = self._kubectl(release, [*arguments, "--output", "json"])
+        if ended.exit_status:
+            raise self._failed(release, f"kubectl {arguments[0]}", ended)
+        answer: Mapping[str, Any] = json.loads(ended.stdout)
+        return answer
+
+    def _timeout(self, release: Release) -> list[str]:
+        return ["--timeout", f"{release.timeout}s"]
+
+    def _take_back(self) -> list[str]:
+        return ["--server-side=true", "--force-conflicts"] if self._tools.helm_version[0] >= _HELM_4 else []
+
+    def _failed(self, release: Release, what: str, ended: Completed) -> HelmError:
+        cause, next_step = likely_cause(ended.stderr)
+        return HelmError(f"release {release.name}: {what} failed:\n{ended.tail}", cause=cause, next_step=next_step)
+
+
+def _rendered(answer: Mapping[str, Any]) -> Rendered:
+    hooks = tuple(Hook(hook["path"], hook["manifest"]) for hook in answer.get("hooks") or ())
+    return Rendered(answer.get("manifest") or "", hooks)

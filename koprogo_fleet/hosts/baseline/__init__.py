@@ -1,0 +1,1 @@
+"""The desired state of a node below Kubernetes: names, vRack, packages, time, firewall, sshd, kernel, storage."""

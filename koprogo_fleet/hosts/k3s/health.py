@@ -1,0 +1,98 @@
+"""
+How a server is: its service, its etcd member, its API server.
+
+One script asks all of it locally, so that it answers also when the cluster does not. etcd's gateway: ``/health``,
+``/v3/cluster/member/list`` and ``/v3/maintenance/status`` (etcd API reference); certificates: K3s' "Advanced" page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from koprogo_fleet.hosts.k3s import paths
+
+_ETCD = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
+
+LOOK = f"""\
+curl_etcd() {{ curl --silent --max-time 6 {_ETCD} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
+systemctl show k3s --property=ActiveState --value
+{paths.BINARY} --version 2>/dev/null | head -n 1 | tr -d '\\n'; echo
+curl_etcd https://127.0.0.1:2379/health
+curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/cluster/member/list
+curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status
+timeout 8 {paths.BINARY} kubectl get --raw /readyz 2>&1 | tail -n 1
+"""
+
+
+@dataclass(frozen=True)
+class ServerHealth:
+    """
+    What one server says about itself.
+
+    Attributes:
+        service: systemd's ActiveState of the unit k3s.
+        etcd_healthy: this member can serve a write, which needs a quorum.
+        members: the names of all members that this one knows.
+        leader: the name of the leader, or None while there is none.
+        database_bytes: size of etcd's file.
+        api: ``ok``, or what the API server answered instead.
+    """
+
+    service: str
+    version: str
+    etcd_healthy: bool
+    members: tuple[str, ...]
+    leader: str | None
+    database_bytes: int
+    api: str
+
+
+def parse(output: str) -> ServerHealth:
+    """Return the meaning of :data:`LOOK`'s output; whatever did not answer is empty or unhealthy."""
+    service, version, health, members, status, api = (output.splitlines() + [""] * 6)[:6]
+    names = {str(member.get("ID")): str(member.get("name", "")) for member in _object(members).get("members", [])}
+    state = _object(status)
+    return ServerHealth(
+        service=service or "unknown",
+        version=version,
+        etcd_healthy=str(_object(health).get("health", "")).lower() == "true",
+        members=tuple(sorted(name for name in names.values() if name)),
+        leader=names.get(str(state.get("leader", ""))),
+        database_bytes=int(state.get("dbSize") or 0),
+        api=api.strip() or "no answer",
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def quorum(members: int) -> int:
+    """Return how many members of *members* must be up for etcd to accept a write."""
+    return members // 2 + 1
+
+
+def explain(healths: Sequence[ServerHealth | None]) -> str:
+    """Return one sentence about the control plane; None stands for a server that cannot be reached."""
+    total = max([len(healths), *(len(health.members) for health in healths if health)])
+    running = sum(health is not None and health.service == "active" for health in healths)
+    if any(health and health.etcd_healthy for health in healths):
+        if running == total:
+            return f"etcd is healthy: {running} of {total} members are up"
+        return (
+            f"etcd is degraded: {running} of {total} members are up; "
+            f"the API works, and {running - quorum(total)} more may fail"
+        )
+    if running < quorum(total):
+        return (
+            f"etcd has lost its quorum: {running} of {total} members are up, {quorum(total)} are needed; "
+            "the API refuses writes until another server is back"
+        )
+    return f"etcd does not answer although K3s runs on {running} of {total} servers: see journalctl -u k3s on each"

@@ -1,0 +1,13 @@
+"""Where K3s keeps what (https://docs.k3s.io, pages "Configuration" and "Server roles")."""
+
+BINARY = "/usr/local/bin/k3s"
+CONFIG_DIRECTORY = "/etc/rancher/k3s"
+CONFIG = f"{CONFIG_DIRECTORY}/config.yaml"
+TOKEN = f"{CONFIG_DIRECTORY}/token"
+AGENT_TOKEN = f"{CONFIG_DIRECTORY}/agent-token"
+KUBECONFIG = f"{CONFIG_DIRECTORY}/k3s.yaml"
+DATA = "/var/lib/rancher/k3s"
+IMAGES = f"{DATA}/agent/images"
+SERVER_TOKEN = f"{DATA}/server/token"
+JOIN_AGENT_TOKEN = f"{DATA}/server/agent-token"
+ETCD_TLS = f"{DATA}/server/tls/etcd"

@@ -1,0 +1,100 @@
+"""
+The contract of a resource: one thing on a node that should be in a certain state.
+
+A resource of your own is a class with a name, a look and a decision; no base class, no registration::
+
+    @dataclass(frozen=True)
+    class Timezone:
+        zone: str
+
+        @property
+        def name(self) -> str:
+            return "timezone"
+
+        def look(self) -> str:
+            return "readlink /etc/localtime"
+
+        def decide(self, fact: Fact) -> Decision:
+            now = fact.text.strip().removeprefix("/usr/share/zoneinfo/")
+            if now == self.zone:
+                return Unchanged()
+            return Change(
+                (Difference(Operation.CHANGE, self.name, old=now, new=self.zone),),
+                script=f"timedatectl set-timezone {shlex.quote(self.zone)}",
+            )
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from koprogo_fleet.core.diff import Difference
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a look left: its exit status, and all that it printed on stdout."""
+
+    exit_status: int
+    stdout: bytes
+
+    @property
+    def text(self) -> str:
+        """The stdout as text; bytes that are not UTF-8 become replacement characters."""
+        return self.stdout.decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """It is as desired."""
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """It cannot be had on this node, for this *reason*; whatever can be had is as desired."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Changing it would do harm, for this *reason*: a person has to decide. Nothing on the node is changed then."""
+
+    reason: str
+    next_step: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    It is not as desired.
+
+    Attributes:
+        differences: what is not.
+        script: POSIX sh that mends it, run as root with ``set -eu``; may hold secrets, so it is never shown.
+        notify: the names of the handlers to run at the end.
+        not_applicable: why a part of it cannot be had on this node; empty if all of it can.
+    """
+
+    differences: tuple[Difference, ...]
+    script: str = field(repr=False)
+    notify: tuple[str, ...] = ()
+    not_applicable: str = ""
+
+
+Decision = Unchanged | NotApplicable | Refused | Change
+
+
+class Resource(Protocol):
+    """One thing on a node, and its desired state."""
+
+    @property
+    def name(self) -> str:
+        """What it is, as the field says it: "file /etc/hosts"."""
+
+    def look(self) -> str:
+        """Return POSIX sh that changes nothing; what it prints and its exit status are the fact."""
+
+    def decide(self, fact: Fact) -> Decision:
+        """Set the fact against the desired state."""

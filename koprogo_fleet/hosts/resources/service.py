@@ -1,0 +1,91 @@
+"""A systemd service, running or not, enabled or not."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
+
+_PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload"
+_STARTED_OTHERWISE = {"static", "alias", "generated", "indirect", "transient"}
+"""Unit file states for which there is nothing to enable."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    The systemd unit *unit* (a service if it has no suffix) is *running* and *enabled*, or is not.
+
+    A unit that is masked, failed or restarting in a loop is named as such, and mended. A unit that does not exist yet
+    is expected to come into being before this step (its package or file stands earlier in the list).
+    """
+
+    unit: str
+    running: bool = True
+    enabled: bool = True
+
+    @property
+    def name(self) -> str:
+        """The word service and its name."""
+        return f"service {self.unit}"
+
+    def look(self) -> str:
+        """Ask systemd."""
+        return f"systemctl show --property={_PROPERTIES} -- {shlex.quote(self.unit)}"
+
+    def decide(self, fact: Fact) -> Decision:
+        """Compare whether it runs, then whether it will after a reboot."""
+        facts = dict(line.split("=", 1) for line in fact.text.splitlines() if "=" in line)
+        if "ActiveState" not in facts:
+            return Refused(f"systemd does not answer on this node (exit status {fact.exit_status})")
+        differences = []
+        if (facts["ActiveState"] == "active") is not self.running:
+            wanted = "running" if self.running else "stopped"
+            differences.append(Difference(Operation.CHANGE, self.name, old=_state(facts), new=wanted))
+        if not self._starts_as_desired(facts):
+            wanted = "enabled" if self.enabled else "disabled"
+            now = facts["UnitFileState"] or "not installed"
+            differences.append(Difference(Operation.CHANGE, f"start of {self.name} at boot", old=now, new=wanted))
+        if not differences:
+            return Unchanged()
+        return Change(tuple(differences), self._script(facts))
+
+    def _starts_as_desired(self, facts: dict[str, str]) -> bool:
+        now = facts["UnitFileState"]
+        if self.enabled:
+            return now == "enabled" or now in _STARTED_OTHERWISE
+        return now not in {"enabled", "enabled-runtime"}
+
+    def _script(self, facts: dict[str, str]) -> str:
+        unit = shlex.quote(self.unit)
+        lines = []
+        if facts["LoadState"] == "masked" and (self.running or self.enabled):
+            lines.append(f"systemctl --quiet unmask -- {unit}")
+        lines.append("systemctl daemon-reload")
+        if not self._starts_as_desired(facts):
+            lines.append(f"systemctl --quiet {'enable' if self.enabled else 'disable'} -- {unit}")
+        if self.running:
+            lines += [
+                f"systemctl reset-failed -- {unit} 2>/dev/null || :",
+                f"systemctl start -- {unit} || {{ status=$?; {journal_tail(self.unit)} >&2; exit $status; }}",
+            ]
+        else:
+            lines.append(f"systemctl stop -- {unit}")
+        return "\n".join(lines)
+
+
+def journal_tail(unit: str) -> str:
+    """Return sh that prints the last lines of a unit's log: what an error about it should show."""
+    return f"journalctl --unit={shlex.quote(unit)} --lines=15 --no-pager --output=cat"
+
+
+def _state(facts: dict[str, str]) -> str:
+    if facts["LoadState"] in {"masked", "not-found", "error", "bad-setting"}:
+        return {"not-found": "not installed"}.get(facts["LoadState"], facts["LoadState"])
+    if facts["SubState"] == "auto-restart":
+        return f"restarting again and again ({facts['Result']})"
+    if facts["ActiveState"] == "failed":
+        return f"failed ({facts['Result']})"
+    return "stopped" if facts["ActiveState"] == "inactive" else facts["ActiveState"]

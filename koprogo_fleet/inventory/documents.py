@@ -1,0 +1,129 @@
+"""From a fleet and what was observed of it to Nornir's three inventory files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.core.fleet import Fleet, Node, Role
+from koprogo_fleet.core.yamlfile import dump_yaml
+from koprogo_fleet.inventory.observe import Observed
+
+HEADER = "Written by koprogo-fleet inventory sync from what the OVH API shows: do not edit, edit fleet.yaml."
+KNOWN_HOSTS = "known_hosts"
+"""Relative to the directory of the inventory, as all relative paths in it (OVHInventory resolves them)."""
+
+SSH_PORT = 22
+
+Hosts = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The content of the three files, and the nodes that cannot be in them yet, each with the reason."""
+
+    hosts: Hosts
+    groups: Hosts
+    defaults: Mapping[str, Any]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    def files(self) -> dict[str, str]:
+        """Return the text of each file by its name."""
+        named = {"hosts.yaml": self.hosts, "groups.yaml": self.groups, "defaults.yaml": self.defaults}
+        return {name: dump_yaml(data, header=HEADER) for name, data in named.items()}
+
+
+def documents(fleet: Fleet, observed: Observed, private_key: Path) -> Documents:
+    """
+    Return the inventory of *fleet*: its nodes that exist, in the order of fleet.yaml.
+
+    Args:
+        fleet: the desired state.
+        observed: what the API shows.
+        private_key: the file of the SSH key to log in with.
+
+    Raises:
+        InputError: two instances have one name, or two hosts one address.
+    """
+    hosts: dict[str, Mapping[str, Any]] = {}
+    left_out = []
+    for node in fleet.nodes:
+        entry = _host(fleet, node, observed, private_key)
+        if isinstance(entry, str):
+            left_out.append((node.name, entry))
+        else:
+            hosts[node.name] = entry
+    _refuse_shared_addresses(hosts)
+    groups: Hosts = {name: {"data": {}} for name in (*map(str, Role), *(pool.name for pool in fleet.pools))}
+    defaults = {"data": {"fleet": fleet.name}}
+    return Documents(hosts, groups, defaults, tuple(left_out))
+
+
+def _host(fleet: Fleet, node: Node, observed: Observed, private_key: Path) -> Mapping[str, Any] | str:
+    """Return the entry of *node* in hosts.yaml, or why it has none."""
+    instance = observed.instance_of(node)
+    if instance is None:
+        return "there is no such instance"
+    if instance.public_ipv4 is None:
+        return f"the instance has no public address (status {instance.status})"
+    mac = observed.mac_of(node, instance)
+    if mac is None:
+        return f"the instance has no interface with the vRack address {node.vrack_address}"
+    volume = observed.volume_of(node, instance)
+    return {
+        "hostname": str(instance.public_ipv4),
+        "port": SSH_PORT,
+        "username": fleet.ssh.user,
+        "groups": list(dict.fromkeys([str(node.role), node.pool])),
+        "data": {
+            "instance_id": instance.id,
+            "region": instance.region,
+            "flavor": node.flavor,
+            "role": str(node.role),
+            "pool": node.pool,
+            "is_first_server": node.is_first_server,
+            "vrack": {"address": str(node.vrack_address), "mac": mac},
+            "volume": {"id": volume.id, "size_gb": volume.size_gb} if volume is not None else None,
+        },
+        "connection_options": _connection_options(node, private_key),
+    }
+
+
+def _connection_options(node: Node, private_key: Path) -> Mapping[str, Any]:
+    """Return both connections' options in full: Nornir does not merge ``extras`` of hosts, groups and defaults."""
+    key = _portable(private_key)
+    return {
+        "fleet_ssh": {"extras": {"private_key": key, "known_hosts": KNOWN_HOSTS, "host_key_alias": node.name}},
+        "netmiko": {
+            "platform": "linux",
+            "extras": {
+                "use_keys": True,
+                "key_file": key,
+                "ssh_strict": True,
+                "alt_host_keys": True,
+                "alt_key_file": KNOWN_HOSTS,
+            },
+        },
+    }
+
+
+def _portable(path: Path) -> str:
+    """Write a path below the home directory with ``~``, so that the file is the same for everybody in a team."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+def _refuse_shared_addresses(hosts: Hosts) -> None:
+    owners: dict[str, list[str]] = {}
+    for name, host in hosts.items():
+        owners.setdefault(host["hostname"], []).append(name)
+        owners.setdefault(host["data"]["vrack"]["mac"], []).append(name)
+    shared = [f"{address} ({', '.join(names)})" for address, names in owners.items() if len(names) > 1]
+    if shared:
+        raise InputError(
+            f"the OVH API shows one address for several nodes: {'; '.join(shared)}",
+            cause="an instance is being replaced, and the API's lists do not agree yet",
+            next_step="wait a minute, then run the command again",
+        )

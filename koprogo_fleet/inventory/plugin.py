@@ -1,0 +1,108 @@
+"""``OVHInventory``: the inventory plugin that gives Nornir the nodes of a fleet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nornir.core.inventory import (
+    ConnectionOptions,
+    Defaults,
+    Group,
+    Groups,
+    Host,
+    Hosts,
+    Inventory,
+    ParentGroups,
+)
+
+from koprogo_fleet.core.errors import InputError, MissingCredentials
+from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.inventory.documents import documents
+from koprogo_fleet.inventory.files import ConnectionEntry, DefaultsEntry, InventoryFiles, from_documents, read_files
+from koprogo_fleet.inventory.observe import observe
+from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ovh.credentials import from_environment
+
+PATH_EXTRAS = frozenset({"private_key", "known_hosts", "key_file", "alt_key_file"})
+"""Connection extras that are paths; relative ones are relative to the inventory's directory."""
+
+
+class OVHInventory:
+    """
+    The nodes of a fleet, for ``InitNornir(inventory={"plugin": "OVHInventory", "options": {…}})``.
+
+    Args:
+        directory: the inventory's, ``inventory/<env>``; holds fleet.yaml, and known_hosts.
+        source: ``files`` reads what ``koprogo-fleet inventory sync`` wrote; ``api`` asks OVH now, with the credentials
+            of the environment, and writes nothing.
+    """
+
+    def __init__(self, directory: str = "inventory/lab", source: str = "files") -> None:
+        if source not in {"files", "api"}:
+            raise InputError(
+                f'OVHInventory: source is "{source}"', cause='it is "files" or "api"', next_step="correct the option"
+            )
+        self._directory = Path(directory).expanduser().absolute()
+        self._source = source
+
+    def load(self) -> Inventory:
+        """
+        Return the inventory.
+
+        Raises:
+            InputError: it is empty, missing or unreadable.
+            MissingCredentials: the source is the API, and no OVH credentials are set.
+            OvhError: the API refused, or gave no answer.
+        """
+        files = read_files(self._directory) if self._source == "files" else self._from_api()
+        if not files.hosts:
+            raise InputError(
+                f"the inventory {self._directory} has no host",
+                cause="nothing is provisioned yet",
+                next_step="koprogo-fleet provision",
+            )
+        return self._inventory(files)
+
+    def _from_api(self) -> InventoryFiles:
+        found = from_environment()
+        if found is None:
+            raise MissingCredentials(
+                "OVHInventory: no OVH credentials are set",
+                cause="neither OVH_APPLICATION_KEY nor OVH_CLIENT_ID is in the environment, nor in an ovh.conf",
+                next_step='set them, or read the files: options={"source": "files"}',
+            )
+        fleet = load_fleet(self._directory / "fleet.yaml")
+        private_key = fleet.ssh.private_key or state_dir(fleet.name) / "id_ed25519"
+        return from_documents(documents(fleet, observe(OvhApi(found[0]), fleet), private_key))
+
+    def _inventory(self, files: InventoryFiles) -> Inventory:
+        defaults = Defaults(**self._attributes(files.defaults))
+        groups = Groups({name: Group(name, **self._attributes(entry)) for name, entry in files.groups.items()})
+        hosts = Hosts({name: Host(name, **self._attributes(entry)) for name, entry in files.hosts.items()})
+        for elements, entries in ((groups, files.groups), (hosts, files.hosts)):
+            for name, element in elements.items():
+                element.defaults = defaults
+                element.groups = ParentGroups(groups[group] for group in entries[name].groups)
+        return Inventory(hosts=hosts, groups=groups, defaults=defaults)
+
+    def _attributes(self, entry: DefaultsEntry) -> dict[str, Any]:
+        return {
+            **_login(entry),
+            "data": entry.data,
+            "connection_options": {name: self._options(option) for name, option in entry.connection_options.items()},
+        }
+
+    def _options(self, option: ConnectionEntry) -> ConnectionOptions:
+        extras = option.extras and {
+            name: self._resolved(value) if name in PATH_EXTRAS else value for name, value in option.extras.items()
+        }
+        return ConnectionOptions(**_login(option), extras=extras)
+
+    def _resolved(self, path: str) -> str:
+        return str(self._directory / Path(path).expanduser())
+
+
+def _login(entry: ConnectionEntry | DefaultsEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in ("hostname", "port", "username", "password", "platform")}

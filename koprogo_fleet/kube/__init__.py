@@ -1,0 +1,8 @@
+"""The Kubernetes API. The only package that imports lightkube."""
+
+from __future__ import annotations
+
+from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.kube.status import NodeStatus
+
+__all__ = ["Cluster", "NodeStatus"]

@@ -1,0 +1,264 @@
+"""One cluster, through its API server."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+import tenacity
+from lightkube import Client, KubeConfig
+from lightkube.config.client_adapter import Client as HttpClient
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.exceptions import ConfigError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from koprogo_fleet.core.errors import KubernetesError
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.kube.errors import explained, is_temporary, status_of
+from koprogo_fleet.kube.kinds import Kinds
+from koprogo_fleet.kube.status import NodeStatus, node_status, rollout
+
+FIELD_MANAGER = "koprogo-fleet"
+PEM_START = "-----BEGIN CERTIFICATE-----"
+
+T = TypeVar("T")
+
+
+class Cluster:
+    """
+    A Kubernetes cluster.
+
+    Each call has a timeout, and is repeated while the API server is unwell: all of them may be done twice. What still
+    fails then raises :class:`~koprogo_fleet.core.errors.KubernetesError`.
+
+    Args:
+        kubeconfig: its content, with the credentials in it.
+        server: address to use instead of the one in it (a tunnel: ``https://127.0.0.1:<port>``).
+        timeout: seconds for one call.
+        patience: seconds for which a call is repeated.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: Mapping[str, Any],
+        server: str | None = None,
+        *,
+        timeout: float = 10.0,
+        patience: float = 20.0,
+    ) -> None:
+        # No proxy and no authority of the environment: the kubeconfig says it all.
+        parameters = ConnectionParams(timeout=httpx2.Timeout(timeout), trust_env=False)
+        try:
+            config = _configuration(kubeconfig, server)
+            self.server = config.cluster.server
+            self._client = Client(config, timeout=parameters.timeout, trust_env=False)
+            self._http = HttpClient(config, parameters)
+        except (ConfigError, LookupError, TypeError, ValueError, OSError) as error:
+            raise KubernetesError(
+                f"the kubeconfig cannot be used: {type(error).__name__}: {error}",
+                cause="it was written by hand, or cut short",
+                next_step="koprogo-fleet provision: it fetches the kubeconfig again",
+            ) from error
+        self._kinds = Kinds(self._discover)
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(is_temporary),
+            stop=tenacity.stop_after_delay(patience),
+            wait=tenacity.wait_exponential_jitter(initial=0.2, max=3),
+            reraise=True,
+        )
+
+    @classmethod
+    def from_file(cls, kubeconfig: Path, server: str | None = None) -> Self:
+        """
+        Read the kubeconfig from a file.
+
+        Raises:
+            KubernetesError: it is missing, or is not YAML.
+        """
+        try:
+            return cls(YAML(typ="safe", pure=True).load(kubeconfig), server)
+        except (OSError, YAMLError) as error:
+            raise KubernetesError(
+                f"cannot read the kubeconfig {kubeconfig}: {error}",
+                cause="the cluster was not provisioned from this machine",
+                next_step="koprogo-fleet provision",
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._http.close()
+
+    def ready(self) -> bool:
+        """Say whether the API server and what it needs (etcd) are ready; asks once, and never raises."""
+        return self.readiness()[0]
+
+    def readiness(self) -> tuple[bool, str]:
+        """Say whether the API server is ready, and what is not; asks once, and never raises."""
+        try:
+            answer = self._http.get("/readyz")
+        except httpx2.HTTPError as error:
+            return False, str(explained(error, self.server, "readyz"))
+        if answer.status_code == HTTPStatus.OK:
+            return True, "ok"
+        failed = [line for line in answer.text.splitlines() if line.startswith("[-]")]
+        return False, f"{answer.status_code}: {'; '.join(failed) or answer.text.strip()}"
+
+    def nodes(self) -> tuple[NodeStatus, ...]:
+        """Return the nodes, in the order of their names."""
+        kind = self._kinds.need("v1", "Node")
+        found = self._call("list the nodes", lambda: list(self._client.list(kind)))
+        return tuple(sorted(map(node_status, found), key=lambda node: node.name))
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Say whether the cluster knows a kind."""
+        return self._kinds.find(api_version, kind) is not None
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """Return an object as JSON, or None if there is none: neither the object, nor its namespace or kind."""
+        resource = self._kinds.find(api_version, kind)
+        if resource is None:
+            return None
+        return self._call_or_none(
+            f"get {_named(kind, namespace, name)}",
+            lambda: dict(self._client.get(resource, name, **_in(namespace))),
+        )
+
+    def secret(self, namespace: str, name: str) -> Mapping[str, Secret] | None:
+        """
+        Return the content of a Secret, or None if there is none.
+
+        Bytes that are not UTF-8 come escaped: such a value is only good for telling that it is a wrong one.
+        """
+        found = self.get("v1", "Secret", name, namespace)
+        if found is None:
+            return None
+        return {
+            key: Secret(base64.b64decode(value).decode(errors="backslashreplace"))
+            for key, value in (found.get("data") or {}).items()
+        }
+
+    def apply(self, manifest: Mapping[str, Any], field_manager: str = FIELD_MANAGER) -> dict[str, Any]:
+        """
+        Create or change an object by server-side apply, and return what it is now.
+
+        Fields that others own and the manifest names become ours. A namespace that does not exist is made.
+        """
+        metadata = manifest["metadata"]
+        namespace = metadata.get("namespace")
+        resource = self._kinds.need(manifest["apiVersion"], manifest["kind"])
+        what = f"apply {_named(manifest['kind'], namespace, metadata['name'])}"
+
+        def once() -> dict[str, Any]:
+            return dict(self._client.apply(resource(manifest), field_manager=field_manager, force=True))
+
+        if namespace is None:
+            return self._call(what, once)
+        if (applied := self._call_or_none(what, once)) is None:
+            self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, field_manager)
+            applied = self._call(what, once)
+        return applied
+
+    def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> None:
+        """Delete an object; absent is fine."""
+        if resource := self._kinds.find(api_version, kind):
+            self._call_or_none(
+                f"delete {_named(kind, namespace, name)}",
+                lambda: self._client.delete(resource, name, **_in(namespace)),
+            )
+
+    def rollout_complete(self, namespace: str, name: str) -> tuple[bool, str]:
+        """Say whether all pods of a Deployment are new and available, and how far it is."""
+        deployment = self.get("apps/v1", "Deployment", name, namespace)
+        return (False, "there is no such Deployment") if deployment is None else rollout(deployment)
+
+    def api_versions(self) -> frozenset[str]:
+        """Return every group and version that the cluster serves, such as ``v1`` and ``apps/v1``."""
+        groups = self._json("/apis")["groups"]
+        return frozenset(self._json("/api")["versions"]) | {
+            version["groupVersion"] for group in groups for version in group["versions"]
+        }
+
+    def sealing_certificate(self, namespace: str = "kube-system", service: str = "sealed-secrets-controller") -> str:
+        """
+        Return the certificate (PEM) that the Sealed Secrets controller seals with now, through the API server.
+
+        Raises:
+            KubernetesError: the controller is not installed, or does not answer.
+        """
+        found = self.get("v1", "Service", service, namespace)
+        if found is None:
+            raise KubernetesError(
+                f"there is no Service {namespace}/{service}",
+                cause="the Sealed Secrets controller is not installed, or has another name",
+                next_step="kubectl get services --all-namespaces",
+            )
+        port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
+        path = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy/v1/cert.pem"
+        text = self._call("get the sealing certificate", lambda: self._raw(path).text)
+        if PEM_START not in text:
+            raise KubernetesError(
+                f"what the Service {namespace}/{service} gave is not a certificate",
+                cause="another program answers there",
+                next_step=f"kubectl get --raw {path}",
+            )
+        return text
+
+    def _discover(self, path: str) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = self._call_or_none(f"get {path}", lambda: self._raw(path).json())
+        return found
+
+    def _json(self, path: str) -> Any:
+        return self._call(f"get {path}", lambda: self._raw(path).json())
+
+    def _raw(self, path: str) -> httpx2.Response:
+        return self._http.get(path).raise_for_status()
+
+    def _call(self, what: str, call: Callable[[], T]) -> T:
+        try:
+            return self._retrying(call)
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, what) from error
+
+    def _call_or_none(self, what: str, call: Callable[[], T]) -> T | None:
+        """Do as :meth:`_call` does, but return None where the answer is 404."""
+        try:
+            return self._retrying(call)
+        except httpx2.HTTPError as error:
+            if status_of(error) == HTTPStatus.NOT_FOUND:
+                return None
+            raise explained(error, self.server, what) from error
+
+
+def _configuration(kubeconfig: Mapping[str, Any], server: str | None) -> SingleConfig:
+    config = KubeConfig.from_dict(copy.deepcopy(dict(kubeconfig))).get()
+    if config is None or config.user is None:
+        raise ConfigError("it names no current context, or no user")
+    if server is not None:
+        config.cluster.server = server
+    return config
+
+
+def _named(kind: str, namespace: str | None, name: str) -> str:
+    return f"{kind.lower()} {namespace}/{name}" if namespace else f"{kind.lower()} {name}"
+
+
+def _in(namespace: str | None) -> dict[str, Any]:
+    """Return the argument that lightkube takes for namespaced kinds only."""
+    return {} if namespace is None else {"namespace": namespace}

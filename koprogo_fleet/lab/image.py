@@ -1,0 +1,168 @@
+"""The nodes' base image: Debian 12 as a cloud's image would be, built once by debootstrap and shared by all nodes."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from koprogo_fleet.core.events import Listener, Note, ignore
+from koprogo_fleet.core.paths import cache_dir
+from koprogo_fleet.lab.commands import run
+from koprogo_fleet.lab.locks import exclusive
+
+SUITE = "bookworm"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+BUILD_SECONDS = 900
+
+PACKAGES = (
+    # what a cloud's Debian image has
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "cloud-init", "locales", "procps", "iputils-ping"),
+    *("python3", "python3-yaml", "python3-cryptography", "ca-certificates", "curl", "kmod", "e2fsprogs", "less"),
+    *("iproute2", "iptables", "nftables", "netbase", "cron", "logrotate", "libnss-myhostname"),
+    # what K3s carries inside its one binary
+    *("etcd-server", "etcd-client", "containerd", "runc", "containernetworking-plugins"),
+    *("conntrack", "ethtool", "socat", "ipset"),
+)
+# Downloaded, not installed: nodes that install one of these ask the mirror only whether there is a newer one.
+CACHED_PACKAGES = ("ufw", "fail2ban", "chrony", "open-iscsi", "nfs-common")
+
+# Runs inside the new system. The bundled parts are masked since the stand-in of K3s runs its own instances of them.
+# systemd leaves the block devices in fstab to the host when it runs in a container: a unit mounts them, as a real boot
+# would. Debian's cloud images let cloud-init manage /etc/hosts, and so does this one.
+SETUP_SCRIPT = """\
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+cat > /etc/dpkg/dpkg.cfg.d/koprogo-lab <<'EOF'
+force-unsafe-io
+path-exclude=/usr/share/doc/*
+path-exclude=/usr/share/man/*
+path-exclude=/usr/share/info/*
+path-exclude=/usr/share/locale/*
+EOF
+printf 'Acquire::Languages "none";\\n' > /etc/apt/apt.conf.d/90koprogo-lab
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get -qq update
+apt-get -qq -y dist-upgrade
+apt-get -qq -y --no-install-recommends install @PACKAGES@
+apt-get clean
+apt-get -qq -y --no-install-recommends --download-only install @CACHED@
+rm /usr/sbin/policy-rc.d
+
+cat > /etc/cloud/cloud.cfg.d/90_koprogo_lab.cfg <<'EOF'
+datasource_list: [NoCloud, None]
+locale: C.UTF-8
+manage_etc_hosts: true
+system_info:
+  network:
+    renderers: [networkd]
+EOF
+cat > /etc/systemd/system/koprogo-lab-fstab.service <<'EOF'
+[Unit]
+Description=Mount the disks that /etc/fstab names
+DefaultDependencies=no
+After=systemd-tmpfiles-setup-dev.service systemd-remount-fs.service
+Before=local-fs.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=mount --all
+[Install]
+WantedBy=local-fs.target
+EOF
+systemctl -q enable systemd-networkd ssh koprogo-lab-fstab
+systemctl -q mask etcd containerd systemd-networkd-wait-online systemd-resolved networking \\
+  apt-daily.timer apt-daily-upgrade.timer e2scrub_reap e2scrub_all.timer 2>/dev/null
+
+rm -rf /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /var/cache/apt/*.bin /opt/*
+mkdir -p /opt/koprogo-lab/bin /var/lib/rancher /var/lib/kubelet
+rm -rf /var/lib/etcd /var/lib/containerd /var/log/*.log /var/log/apt/*
+rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf /var/lib/dbus/machine-id
+: > /etc/machine-id
+"""
+
+
+def recipe() -> str:
+    """Return all that decides what the image contains."""
+    return SETUP_SCRIPT.replace("@PACKAGES@", " ".join(PACKAGES)).replace("@CACHED@", " ".join(CACHED_PACKAGES))
+
+
+def image_path() -> Path:
+    """Return where the image of today's recipe is, or will be."""
+    key = hashlib.sha256(f"{SUITE}\n{recipe()}".encode()).hexdigest()[:12]
+    return cache_dir() / "base-image" / key
+
+
+def ensure_image(listener: Listener = ignore) -> Path:
+    """
+    Return the base image's directory, and build it first if this recipe's image is not there.
+
+    Raises:
+        MissingRequirement: debootstrap or systemd-nspawn is not installed.
+        KoprogoError: a step of the build failed; nothing half-built stays.
+    """
+    image = image_path()
+    if image.is_dir():
+        return image
+    images = image.parent
+    images.mkdir(parents=True, exist_ok=True)
+    with exclusive(images / ".lock", "building the base image", listener):
+        if image.is_dir():
+            return image
+        for leftover in images.glob(".building-*"):
+            shutil.rmtree(leftover)
+        started = time.monotonic()
+        listener(Note(f"building the nodes' base image with debootstrap ({SUITE}); this is done once"))
+        building = Path(tempfile.mkdtemp(prefix=".building-", dir=images))
+        try:
+            _build(building)
+            building.rename(image)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        listener(Note(f"base image built in {time.monotonic() - started:.0f} s: {image}"))
+    return image
+
+
+def _build(root: Path) -> None:
+    root.chmod(0o755)
+    next_step = "check that this machine reaches a Debian mirror (apt-get update), then run the command again"
+    mirror = _host_mirrors("Debian", SUITE)
+    run(
+        ["debootstrap", "--variant=minbase", f"--keyring={KEYRING}", SUITE, root, *mirror[:1]],
+        timeout=BUILD_SECONDS,
+        next_step=next_step,
+    )
+    _complete_sources(root)
+    run(
+        [
+            *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe"),
+            *("--resolv-conf=replace-host", "-D", root, "/bin/sh", "-s"),
+        ],
+        stdin=recipe(),
+        timeout=BUILD_SECONDS,
+        next_step=next_step,
+    )
+
+
+def _complete_sources(root: Path) -> None:
+    """Add the updates, and the security updates where this host has a mirror of them, to debootstrap's own entry."""
+    sources = root / "etc/apt/sources.list"
+    _, mirror, *_ = sources.read_text().split()
+    entries = [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main"]
+    security = _host_mirrors("Debian-Security", f"{SUITE}-security")
+    entries += [f"deb {address} {SUITE}-security main" for address in security[:1]]
+    sources.write_text("\n".join(entries) + "\n")
+
+
+def _host_mirrors(label: str, codename: str) -> list[str]:
+    """Return the addresses of the mirrors from which this host itself takes Debian's *label*; none on another system."""
+    return run(
+        [
+            *("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"),
+            *("Origin: Debian", f"Label: {label}", f"Codename: {codename}"),
+        ]
+    ).split()

@@ -1,0 +1,48 @@
+"""The daemon: ``python -m koprogo_fleet.lab.ovh_api --lab NAME``. Ends on SIGTERM; a restart forgets nothing."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+
+from koprogo_fleet.core.errors import KoprogoError
+from koprogo_fleet.lab.nspawn import NspawnMachines
+from koprogo_fleet.lab.ovh_api.app import create_app
+from koprogo_fleet.lab.ovh_api.server import bind, url_of, write_endpoint
+from koprogo_fleet.lab.ovh_api.state import State
+from koprogo_fleet.lab.paths import LabPaths
+
+ENDPOINT_FILE = "ovh-endpoint.json"
+STATE_FILE = "ovh.json"
+REQUEST_LOG = "ovh-requests.jsonl"
+
+
+def main() -> None:
+    """Serve the OVH API of one lab until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="koprogo_fleet.lab.ovh_api", description=__doc__)
+    parser.add_argument("--lab", default="default", help="the name of the lab")
+    name = parser.parse_args().lab
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    paths = LabPaths(name)
+    try:
+        app = create_app(State(paths.root / STATE_FILE), NspawnMachines(paths), log=paths.root / REQUEST_LOG)
+        server = bind(app)
+    except KoprogoError as error:
+        sys.exit(f"{error}\n{error.next_step or ''}".rstrip())
+    write_endpoint(paths.root / ENDPOINT_FILE, app, url_of(server))
+
+    def end(_signal: int, _frame: object) -> None:
+        threading.Thread(target=server.shutdown).start()  # shutdown waits for serve_forever, which is this thread
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    server.serve_forever()
+    server.server_close()
+    app.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The WSGI application: authentication, faults, routing, errors and the request log around the routes."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from koprogo_fleet.lab.machines import Machines
+from koprogo_fleet.lab.ovh_api import faults
+from koprogo_fleet.lab.ovh_api.calls import Call, Route
+from koprogo_fleet.lab.ovh_api.errors import ApiError, bad_request
+from koprogo_fleet.lab.ovh_api.faults import Kind
+from koprogo_fleet.lab.ovh_api.lifecycle import Lifecycle
+from koprogo_fleet.lab.ovh_api.routes import PROJECT_ROUTES
+from koprogo_fleet.lab.ovh_api.signature import verify
+from koprogo_fleet.lab.ovh_api.state import State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+def _time(call: Call) -> int:
+    return int(call.now)
+
+
+def _details(call: Call) -> Any:
+    return {
+        "account": "lab",
+        "method": "account",
+        "identities": [f"urn:v1:eu:identity:account:{call.state.keys.application_key}"],
+        "allowedRoutes": None,
+        "description": None,
+        "roles": None,
+        "user": None,
+    }
+
+
+def _me(_call: Call) -> Any:
+    return {"nichandle": "lab", "firstname": "Lab", "name": "Lab", "country": "FR", "ovhSubsidiary": "FR"}
+
+
+def _projects(call: Call) -> Any:
+    return [call.state.keys.project_id]
+
+
+_ROUTES = (
+    Route("GET", "/auth/time", _time),
+    Route("GET", "/auth/details", _details),
+    Route("GET", "/me", _me),
+    Route("GET", "/cloud/project", _projects),
+    *(Route(method, f"/cloud/project/<project>{path}", handler) for method, path, handler in PROJECT_ROUTES),
+)
+_URLS = Map(
+    [
+        Rule(f"/{version}{route.path}", methods=[route.method], endpoint=route.handler)
+        for version in ("1.0", "v1")
+        for route in _ROUTES
+    ],
+    strict_slashes=False,
+)
+
+
+class Emulator:
+    """
+    OVH's API over *state* and *machines*, as a WSGI application. Call :meth:`close` in the end.
+
+    Args:
+        state: what exists.
+        machines: what instances are booted on.
+        log: each request becomes a JSON line here (never its body: it may hold a host key).
+        clock: the API's clock, in seconds since 1970.
+    """
+
+    def __init__(
+        self, state: State, machines: Machines, *, log: Path | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.state = state
+        self.machines = machines
+        self.lifecycle = Lifecycle(state, machines)
+        self._log = log
+        self._log_lock = threading.Lock()
+        self._clock = clock
+        self.lifecycle.resume()
+
+    def close(self) -> None:
+        """End the work in the background; what has not begun is resumed by the next emulator."""
+        self.lifecycle.close()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ)
+        query_id = f"EU.lab-{secrets.token_hex(8)}"
+        status = 0
+        try:
+            response = self._respond(request)
+            status = response.status_code
+        finally:
+            self._write_log(request, status, query_id)
+        response.headers["X-OVH-QUERYID"] = query_id
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        try:
+            if request.path == "/lab/faults":
+                return _json(self._control(request))
+            if request.path == "/auth/oauth2/token":
+                return _json(self._token(request))
+            return self._answer(request)
+        except ApiError as error:
+            return _json(error.body, error.status)
+
+    def _answer(self, request: Request) -> Response:
+        if not request.path.endswith("/auth/time"):
+            verify(request, self.state.keys, self._clock())
+        path = _below_version(request.path)
+        fault = faults.take(self.state, request.method, path)
+        kind = fault["kind"] if fault else None
+        if kind == Kind.RATE_LIMITED:
+            response = _json(ApiError(429, "Too many requests").body, HTTPStatus.TOO_MANY_REQUESTS)
+            response.headers["Retry-After"] = str(int(fault["seconds"])) if fault else "0"
+            return response
+        if kind == Kind.REFUSED:
+            raise ApiError(403, "This call has not been granted")
+        if kind == Kind.HTML_500:
+            return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
+        answer = self._route(request, kind)
+        if kind == Kind.HTML_500_AFTER_SUCCESS:
+            return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
+        if kind == Kind.TIMEOUT_AFTER_SUCCESS and fault:
+            time.sleep(fault["seconds"])
+            raise ConnectionAbortedError("fault: no answer")  # werkzeug's server closes the connection
+        return answer
+
+    def _route(self, request: Request, fault: str | None) -> Response:
+        try:
+            handler, matched = _URLS.bind_to_environ(request.environ).match()
+        except HTTPException:
+            raise ApiError(404, "Got an invalid (or empty) URL") from None
+        arguments = dict(matched)
+        if arguments.pop("project", self.state.keys.project_id) != self.state.keys.project_id:
+            raise ApiError(404, "This service does not exist")
+        call = Call(
+            self.state, self.machines, self.lifecycle, self._clock(), request.args, _body_of(request), fault=fault
+        )
+        return _json(handler(call, **arguments))
+
+    def _control(self, request: Request) -> Any:
+        """Serve ``/lab/faults``, to this machine only."""
+        if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
+            raise ApiError(403, "Only from this machine")
+        if request.method == "POST":
+            return faults.add(self.state, _body_of(request))
+        if request.method == "DELETE":
+            faults.clear(self.state)
+            return None
+        with self.state.look() as data:
+            return list(data["faults"])
+
+    def _token(self, request: Request) -> Any:
+        keys, form = self.state.keys, request.form
+        known = form.get("client_id") == keys.client_id and form.get("client_secret") == keys.client_secret.reveal()
+        if request.method != "POST" or form.get("grant_type") != "client_credentials" or not known:
+            raise ApiError(401, "Invalid client credentials")
+        token = keys.bearer_token.reveal()
+        return {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "all"}
+
+    def _write_log(self, request: Request, status: int, query_id: str) -> None:
+        if self._log is None or request.path.startswith("/lab/"):
+            return
+        entry = {
+            "time": round(time.time(), 3),
+            "method": request.method,
+            "path": _below_version(request.path),
+            "query": request.query_string.decode(errors="replace"),
+            "status": status,  # 0: no answer was given
+            "query_id": query_id,
+        }
+        with self._log_lock:
+            descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+
+def create_app(
+    state: State, machines: Machines, *, log: Path | None = None, clock: Callable[[], float] = time.time
+) -> Emulator:
+    """Return the application; what was under way in *state* is resumed."""
+    return Emulator(state, machines, log=log, clock=clock)
+
+
+def _below_version(path: str) -> str:
+    for version in ("/1.0", "/v1"):
+        if path.startswith(f"{version}/"):
+            return path.removeprefix(version)
+    return path
+
+
+def _body_of(request: Request) -> Any:
+    raw = request.get_data()
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise bad_request("Invalid JSON received") from None
+
+
+def _json(body: Any, status: int = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(body), status, content_type="application/json; charset=utf-8")

@@ -1,0 +1,87 @@
+"""
+Failures on demand, for tests: ``POST /lab/faults``.
+
+A fault is ``{"method": "POST", "path": "/cloud/project/*/instance", "kind": "429", "times": 1}``, with ``"seconds"``
+where the kind has a duration. Faults are part of the state: a restart keeps them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from koprogo_fleet.lab.ovh_api.errors import bad_request
+from koprogo_fleet.lab.ovh_api.state import Record, State
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    RATE_LIMITED = "429"
+    """Refused, with ``Retry-After: seconds``."""
+
+    HTML_500 = "500-html"
+    """A proxy's page instead of an answer; nothing was done."""
+
+    HTML_500_AFTER_SUCCESS = "500-html-after-success"
+    """A proxy's page instead of an answer; it was done."""
+
+    TIMEOUT_AFTER_SUCCESS = "timeout-after-success"
+    """It was done; *seconds* later the connection ends without an answer."""
+
+    REFUSED = "403"
+    """The consumer key has no right for this call."""
+
+    ERROR_INSTANCE = "error-instance"
+    """The created instance ends in ERROR."""
+
+    NEVER_ACTIVE = "never-active"
+    """The created instance stays in BUILD."""
+
+    NEVER_BOOTS = "never-boots"
+    """The created instance becomes ACTIVE, but nothing answers at its addresses."""
+
+
+def add(state: State, body: Any) -> Record:
+    """
+    Register a fault.
+
+    Raises:
+        ApiError: 400, it is not one.
+    """
+    if not isinstance(body, dict):
+        raise bad_request("a fault is an object")
+    fault = {"method": "*", "path": "*", "times": 1, "seconds": 0.0, **body}
+    if unknown := fault.keys() - {"method", "path", "times", "seconds", "kind"}:
+        raise bad_request(f"a fault has no {sorted(unknown)}")
+    if fault.get("kind") not in list(Kind):
+        raise bad_request(f"kind is one of {', '.join(Kind)}")
+    with state.change() as data:
+        data["faults"].append(fault)
+    return fault
+
+
+def clear(state: State) -> None:
+    """Forget all faults."""
+    with state.change() as data:
+        data["faults"].clear()
+
+
+def take(state: State, method: str, path: str) -> Record | None:
+    """Return the first fault meant for this request, and count it as used."""
+    with state.look() as data:
+        if not any(_matches(fault, method, path) for fault in data["faults"]):
+            return None
+    with state.change() as data:
+        fault = next((fault for fault in data["faults"] if _matches(fault, method, path)), None)
+        if fault is None:
+            return None
+        fault["times"] -= 1
+        if fault["times"] <= 0:
+            data["faults"].remove(fault)
+        return dict(fault)
+
+
+def _matches(fault: Record, method: str, path: str) -> bool:
+    return fault["method"] in ("*", method) and fnmatchcase(path, fault["path"])

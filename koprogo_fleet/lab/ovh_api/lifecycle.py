@@ -1,0 +1,192 @@
+"""
+What goes on after an answer: instances boot, volumes attach, networks appear.
+
+Work under way is a record's ``task``, written to the state before it begins; :meth:`Lifecycle.resume` takes up what a
+killed emulator left. Every task can run twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from ipaddress import IPv4Address
+
+from koprogo_fleet.core.errors import KoprogoError
+from koprogo_fleet.lab.machines import PUBLIC_NETWORK, Machine, Machines, Port
+from koprogo_fleet.lab.ovh_api.faults import Kind
+from koprogo_fleet.lab.ovh_api.state import Record, State
+
+_log = logging.getLogger(__name__)
+
+
+_Work = Callable[[Record], Record | None]  # what changes in the record; None: the object is gone
+
+
+class Lifecycle:
+    """Carries out the tasks of the state's records on *machines*: a few at a time, and one at a time on one object."""
+
+    def __init__(self, state: State, machines: Machines, workers: int = 4) -> None:
+        self._state = state
+        self._machines = machines
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ovh-lifecycle")
+        self._locks: dict[str, threading.Lock] = {}
+        self._work: dict[str, dict[str, _Work]] = {
+            "instances": {
+                "build": self._build,
+                "start": self._start,
+                "stop": self._stop,
+                "soft-reboot": self._soft_reboot,
+                "hard-reboot": self._hard_reboot,
+                "delete": self._destroy,
+            },
+            "networks": {"create": self._create_network, "delete": self._delete_network},
+            "volumes": {
+                "create": self._create_volume,
+                "attach": self._attach_volume,
+                "detach": self._detach_volume,
+                "delete": self._delete_volume,
+            },
+        }
+
+    def begin(self, collection: str, record_id: str) -> None:
+        """Carry out the task that the record names; returns at once."""
+        with self._state.look() as data:
+            task = data[collection][record_id]["task"]
+        self._pool.submit(self._run, collection, record_id, task).add_done_callback(_log_bug)
+
+    def resume(self) -> None:
+        """Take up what was under way, and start the machines that should run but do not."""
+        with self._state.change() as data:
+            for network_id in data["networks"]:
+                self._machines.ensure_network(network_id)
+            for record in data["instances"].values():
+                if record["task"] is None and is_off(record, self._machines):
+                    record["task"] = "start"
+            pending = [(name, key) for name in self._work for key, item in data[name].items() if item["task"]]
+        for collection, record_id in pending:
+            self.begin(collection, record_id)
+
+    def close(self) -> None:
+        """End after the tasks that have begun; the others wait in the state."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, collection: str, record_id: str, task: str) -> None:
+        with self._locks.setdefault(record_id, threading.Lock()):
+            with self._state.look() as data:
+                record = dict(data[collection].get(record_id, {"task": None}))
+            if record["task"] != task:  # overtaken, by a deletion
+                return
+            changes: Record | None
+            try:
+                changes = self._work[collection][task](record)
+            except (KoprogoError, OSError) as error:
+                _log.exception("%s of %s %s", task, collection, record_id)
+                changes = {"status": "error" if collection == "volumes" else "ERROR", "fault": str(error)}
+            with self._state.change() as data:
+                if changes is None:
+                    _forget(data, collection, record_id)
+                elif data[collection][record_id]["task"] == task:
+                    data[collection][record_id].update({"task": None, **changes})
+
+    # instances
+
+    def _build(self, record: Record) -> Record:
+        if record["fault"] == Kind.ERROR_INSTANCE:
+            return {"status": "ERROR"}
+        if record["fault"] == Kind.NEVER_ACTIVE:
+            return {"task": "build"}
+        return self._start(record)
+
+    def _start(self, record: Record) -> Record:
+        if record["fault"] != Kind.NEVER_BOOTS:
+            for port in record["ports"]:
+                if port["network_id"] != PUBLIC_NETWORK:
+                    self._machines.ensure_network(port["network_id"])
+            self._machines.boot(_machine(record))
+        return {"status": "ACTIVE"}
+
+    def _stop(self, record: Record) -> Record:
+        self._machines.stop(record["id"])
+        return {"status": "SHUTOFF"}
+
+    def _soft_reboot(self, record: Record) -> Record:
+        self._machines.stop(record["id"])
+        return self._start(record)
+
+    def _hard_reboot(self, record: Record) -> Record:
+        self._machines.kill(record["id"])
+        return self._start(record)
+
+    def _destroy(self, record: Record) -> None:
+        self._machines.destroy(record["id"])
+
+    # networks
+
+    def _create_network(self, record: Record) -> Record:
+        self._machines.ensure_network(record["id"])
+        return {"status": "ACTIVE"}
+
+    def _delete_network(self, record: Record) -> None:
+        self._machines.remove_network(record["id"])
+
+    # volumes
+
+    def _create_volume(self, _record: Record) -> Record:
+        return {"status": "available"}
+
+    def _attach_volume(self, record: Record) -> Record:
+        self._machines.attach_volume(record["attached_to"], record["id"], record["size"])
+        return {"status": "in-use"}
+
+    def _detach_volume(self, record: Record) -> Record:
+        self._machines.detach_volume(record["attached_to"], record["id"])
+        return {"status": "available", "attached_to": None}
+
+    def _delete_volume(self, record: Record) -> None:
+        self._machines.delete_volume(record["id"])
+
+
+def _machine(record: Record) -> Machine:
+    return Machine(
+        id=record["id"],
+        name=record["name"],
+        user_data=record["user_data"],
+        authorized_keys=tuple(record["authorized_keys"]),
+        ports=tuple(
+            Port(
+                network_id=port["network_id"],
+                mac=port["mac"],
+                address=IPv4Address(port["ip"]),
+                prefix_length=port["prefix_length"],
+                gateway=IPv4Address(port["gateway"]) if port["gateway"] else None,
+            )
+            for port in record["ports"]
+        ),
+    )
+
+
+def _forget(data: Record, collection: str, record_id: str) -> None:
+    """Remove a record, and what points to it."""
+    del data[collection][record_id]
+    if collection == "instances":
+        for volume in data["volumes"].values():
+            if volume["attached_to"] == record_id:
+                volume.update(attached_to=None, status="available", task=None)
+        for group in data["groups"].values():
+            if record_id in group["instance_ids"]:
+                group["instance_ids"].remove(record_id)
+    elif collection == "networks":
+        for subnet_id in [key for key, subnet in data["subnets"].items() if subnet["network_id"] == record_id]:
+            del data["subnets"][subnet_id]
+
+
+def is_off(record: Record, machines: Machines) -> bool:
+    """Whether an instance that should run does not: it crashed, or was switched off from within."""
+    return record["status"] == "ACTIVE" and not record["fault"] and not machines.is_running(record["id"])
+
+
+def _log_bug(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        _log.error("a task ended with a bug", exc_info=error)

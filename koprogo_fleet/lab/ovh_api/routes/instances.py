@@ -1,0 +1,225 @@
+"""Instances."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from koprogo_fleet.lab.machines import PUBLIC_NETWORK
+from koprogo_fleet.lab.ovh_api import catalogue
+from koprogo_fleet.lab.ovh_api.addresses import new_ports
+from koprogo_fleet.lab.ovh_api.calls import Call, Route
+from koprogo_fleet.lab.ovh_api.errors import bad_request, conflict, not_found
+from koprogo_fleet.lab.ovh_api.lifecycle import is_off
+from koprogo_fleet.lab.ovh_api.routes.catalogue import check_region, chosen_regions, flavors, images
+from koprogo_fleet.lab.ovh_api.state import Record
+
+_OPTIONAL = {
+    "imageId": str,
+    "volumeId": str,
+    "sshKeyId": str,
+    "userData": str,
+    "monthlyBilling": bool,
+    "groupId": str,
+    "networks": list,
+    "autobackup": dict,
+    "availabilityZone": str,
+}
+
+
+def _status(call: Call, record: Record) -> str:
+    return "SHUTOFF" if record["task"] is None and is_off(record, call.machines) else str(record["status"])
+
+
+def _common(call: Call, record: Record) -> dict[str, Any]:
+    has_addresses = record["status"] not in ("BUILD", "ERROR")
+    addresses = [
+        {
+            "ip": port["ip"],
+            "type": "public" if port["network_id"] == PUBLIC_NETWORK else "private",
+            "version": 4,
+            "networkId": port["openstack_id"],
+            "gatewayIp": port["gateway"],
+        }
+        for port in record["ports"]
+    ]
+    return {
+        "id": record["id"],
+        "name": record["name"],
+        "status": _status(call, record),
+        "region": record["region"],
+        "created": record["created"],
+        "ipAddresses": addresses if has_addresses else [],
+        "planCode": f"{record['flavor']}.consumption",
+        "monthlyBilling": None,
+        "operationIds": [],
+        "currentMonthOutgoingTraffic": None,
+        "availabilityZone": None,
+    }
+
+
+def _list_shape(call: Call, record: Record) -> dict[str, Any]:
+    ids = {
+        "flavorId": catalogue.flavor_id(record["region"], record["flavor"]),
+        "imageId": catalogue.image_id(record["region"], record["image"]),
+        "sshKeyId": record["ssh_key_id"],
+    }
+    return _common(call, record) | ids
+
+
+def _detail_shape(call: Call, record: Record) -> dict[str, Any]:
+    region = record["region"]
+    with call.state.look() as data:
+        ssh_key = data["ssh_keys"].get(record["ssh_key_id"])
+    nested = {
+        "flavor": next(
+            item for item in flavors(call, region) if item["name"] == record["flavor"] and item["osType"] == "linux"
+        ),
+        "image": next(item for item in images(region) if item["name"] == record["image"]),
+        "sshKey": ssh_key,
+        "licensePlanCode": None,
+        "rescuePassword": None,
+    }
+    return _common(call, record) | nested
+
+
+def _list(call: Call) -> Any:
+    regions = chosen_regions(call)
+    with call.state.look() as data:
+        records = [dict(record) for record in data["instances"].values() if record["region"] in regions]
+    return [_list_shape(call, record) for record in records]
+
+
+def _get(call: Call, instance_id: str) -> Any:
+    return _detail_shape(call, _copy(call, instance_id))
+
+
+def _create(call: Call) -> Any:
+    body = call.fields({"name": str, "flavorId": str, "region": str}, _OPTIONAL)
+    region = body["region"]
+    check_region(region)
+    if "imageId" not in body:
+        raise bad_request("Missing parameter imageId")
+    names = {catalogue.flavor_id(region, name): name for name in catalogue.SIZES}
+    if (flavor := names.get(body["flavorId"])) is None:
+        raise bad_request(f"Flavor {body['flavorId']} not found in region {region}")
+    systems = {catalogue.image_id(region, name): name for name in catalogue.IMAGES}
+    if (image := systems.get(body["imageId"])) is None:
+        raise bad_request(f"Image {body['imageId']} not found in region {region}")
+    with call.state.change() as data:
+        if len(data["instances"]) >= catalogue.MAX_INSTANCES:
+            raise bad_request("Quota exceeded for instances")
+        key_id = body.get("sshKeyId")
+        if key_id is not None and key_id not in data["ssh_keys"]:
+            raise bad_request(f"SSH key {key_id} not found")
+        group_id = body.get("groupId")
+        if group_id is not None and group_id not in data["groups"]:
+            raise bad_request(f"Instance group {group_id} not found")
+        record = {
+            "id": str(uuid.uuid4()),
+            "name": body["name"],
+            "region": region,
+            "flavor": flavor,
+            "image": image,
+            "ssh_key_id": key_id,
+            "authorized_keys": [data["ssh_keys"][key_id]["publicKey"]] if key_id else [],
+            "user_data": body.get("userData", ""),
+            "ports": new_ports(data, region, body.get("networks"), call.machines.public_subnet),
+            "created": datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "status": "BUILD",
+            "task": "build",
+            "fault": call.fault,
+        }
+        data["instances"][record["id"]] = record
+        if group_id is not None:
+            data["groups"][group_id]["instance_ids"].append(record["id"])
+    shape = _list_shape(call, record)
+    call.lifecycle.begin("instances", shape["id"])
+    return shape
+
+
+def _rename(call: Call, instance_id: str) -> None:
+    body = call.fields({"instanceName": str})
+    with call.state.change() as data:
+        _record(data, instance_id)["name"] = body["instanceName"]
+
+
+def _delete(call: Call, instance_id: str) -> None:
+    with call.state.change() as data:
+        _record(data, instance_id).update(status="DELETING", task="delete")
+    call.lifecycle.begin("instances", instance_id)
+
+
+def _start(call: Call, instance_id: str) -> None:
+    _act(call, instance_id, task="start", allowed=("SHUTOFF",), meanwhile="SHUTOFF")
+
+
+def _stop(call: Call, instance_id: str) -> None:
+    _act(call, instance_id, task="stop", allowed=("ACTIVE",), meanwhile="ACTIVE")
+
+
+def _reboot(call: Call, instance_id: str) -> None:
+    kind = call.fields({"type": str})["type"]
+    if kind not in ("soft", "hard"):
+        raise bad_request(f"Invalid type {kind}")
+    status = "REBOOT" if kind == "soft" else "HARD_REBOOT"
+    allowed = ("ACTIVE",) if kind == "soft" else ("ACTIVE", "SHUTOFF")
+    _act(call, instance_id, task=f"{kind}-reboot", allowed=allowed, meanwhile=status)
+
+
+def _act(call: Call, instance_id: str, *, task: str, allowed: tuple[str, ...], meanwhile: str) -> None:
+    status = _status(call, _copy(call, instance_id))
+    with call.state.change() as data:
+        record = _record(data, instance_id)
+        if record["task"] is not None or status not in allowed:
+            raise conflict(f"Cannot '{task}' instance {instance_id} while it is in status {status}")
+        record.update(task=task, status=meanwhile)
+    call.lifecycle.begin("instances", instance_id)
+
+
+def _interfaces(call: Call, instance_id: str) -> Any:
+    return [
+        {
+            "id": port["id"],
+            "type": "public" if port["network_id"] == PUBLIC_NETWORK else "private",
+            "state": "ACTIVE",
+            "macAddress": port["mac"],
+            "networkId": port["openstack_id"],
+            "fixedIps": [{"ip": port["ip"], "subnetId": port["subnet_id"]}],
+        }
+        for port in _copy(call, instance_id)["ports"]
+    ]
+
+
+def _interface(call: Call, instance_id: str, interface_id: str) -> Any:
+    for shape in _interfaces(call, instance_id):
+        if shape["id"] == interface_id:
+            return shape
+    raise not_found("Interface")
+
+
+def _copy(call: Call, instance_id: str) -> Record:
+    with call.state.look() as data:
+        return dict(_record(data, instance_id))
+
+
+def _record(data: Record, instance_id: str) -> Record:
+    record: Record | None = data["instances"].get(instance_id)
+    if record is None:
+        raise not_found("Instance")
+    return record
+
+
+ROUTES = (
+    Route("GET", "/instance", _list),
+    Route("POST", "/instance", _create),
+    Route("GET", "/instance/<instance_id>", _get),
+    Route("PUT", "/instance/<instance_id>", _rename),
+    Route("DELETE", "/instance/<instance_id>", _delete),
+    Route("POST", "/instance/<instance_id>/start", _start),
+    Route("POST", "/instance/<instance_id>/stop", _stop),
+    Route("POST", "/instance/<instance_id>/reboot", _reboot),
+    Route("GET", "/instance/<instance_id>/interface", _interfaces),
+    Route("GET", "/instance/<instance_id>/interface/<interface_id>", _interface),
+)

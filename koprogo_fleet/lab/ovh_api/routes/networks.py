@@ -1,0 +1,169 @@
+"""Private networks, their subnets, and the public network."""
+
+from __future__ import annotations
+
+import uuid
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from typing import Any
+
+from koprogo_fleet.lab.ovh_api import catalogue
+from koprogo_fleet.lab.ovh_api.calls import Call, Route
+from koprogo_fleet.lab.ovh_api.errors import bad_request, conflict, not_found
+from koprogo_fleet.lab.ovh_api.routes.catalogue import check_region
+from koprogo_fleet.lab.ovh_api.state import Record
+
+MAX_VLAN = 4095
+
+
+def _shape(record: Record) -> dict[str, Any]:
+    building = record["status"] == "BUILDING"
+    regions = [
+        {
+            "region": region,
+            "status": record["status"],
+            "openstackId": None if building else openstack_id,
+        }
+        for region, openstack_id in record["regions"].items()
+    ]
+    return {
+        "id": record["id"],
+        "name": record["name"],
+        "vlanId": record["vlan_id"],
+        "status": record["status"],
+        "type": "private",
+        "regions": regions,
+    }
+
+
+def _list(call: Call) -> Any:
+    with call.state.look() as data:
+        return [_shape(record) for record in data["networks"].values()]
+
+
+def _public(_call: Call) -> Any:
+    regions = [
+        {"region": region, "status": "ACTIVE", "openstackId": catalogue.public_network_id(region)}
+        for region in catalogue.REGIONS
+    ]
+    shape = {"id": "Ext-Net", "name": "Ext-Net", "vlanId": 0, "status": "ACTIVE", "type": "public", "regions": regions}
+    return [shape]
+
+
+def _create(call: Call) -> Any:
+    body = call.fields({"name": str}, {"vlanId": int, "regions": list})
+    for region in body.get("regions", ()):
+        check_region(region)
+    with call.state.change() as data:
+        taken = {record["vlan_id"] for record in data["networks"].values()}
+        vlan = body.get("vlanId", next(free for free in range(MAX_VLAN) if free not in taken))
+        if not 0 <= vlan <= MAX_VLAN:
+            raise bad_request("vlanId must be between 0 and 4095")
+        if vlan in taken:
+            raise conflict(f"A network with VLAN {vlan} already exists")
+        record = {
+            "id": f"pn-000001_{vlan}",
+            "name": body["name"],
+            "vlan_id": vlan,
+            "regions": {region: str(uuid.uuid4()) for region in body.get("regions") or catalogue.REGIONS},
+            "status": "BUILDING",
+            "task": "create",
+        }
+        data["networks"][record["id"]] = record
+        shape = _shape(record)
+    call.lifecycle.begin("networks", shape["id"])
+    return shape
+
+
+def _get(call: Call, network_id: str) -> Any:
+    with call.state.look() as data:
+        return _shape(_network(data, network_id))
+
+
+def _rename(call: Call, network_id: str) -> None:
+    body = call.fields({"name": str})
+    with call.state.change() as data:
+        _network(data, network_id)["name"] = body["name"]
+
+
+def _delete(call: Call, network_id: str) -> None:
+    with call.state.change() as data:
+        network = _network(data, network_id)
+        if any(port["network_id"] == network_id for item in data["instances"].values() for port in item["ports"]):
+            raise bad_request(f"Network {network_id} has ports in use")
+        network.update(status="DELETING", task="delete")
+    call.lifecycle.begin("networks", network_id)
+
+
+def _network(data: Record, network_id: str) -> Record:
+    network: Record | None = data["networks"].get(network_id)
+    if network is None:
+        raise not_found("Network")
+    return network
+
+
+def _subnet_shape(record: Record) -> dict[str, Any]:
+    pool = {name: record[name] for name in ("network", "region", "start", "end", "dhcp")}
+    return {
+        "id": record["id"],
+        "cidr": record["network"],
+        "gatewayIp": record["gateway"],
+        "dhcpEnabled": record["dhcp"],
+        "ipPools": [pool],
+    }
+
+
+def _subnets(call: Call, network_id: str) -> Any:
+    with call.state.look() as data:
+        _network(data, network_id)
+        return [_subnet_shape(item) for item in data["subnets"].values() if item["network_id"] == network_id]
+
+
+def _create_subnet(call: Call, network_id: str) -> Any:
+    body = call.fields({"network": str, "start": str, "end": str, "dhcp": bool, "noGateway": bool, "region": str})
+    try:
+        cidr = IPv4Network(body["network"])
+        start, end = IPv4Address(body["start"]), IPv4Address(body["end"])
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        raise bad_request(str(error)) from None
+    if start not in cidr or end not in cidr or start > end:
+        raise bad_request(f"{start}-{end} is not a range of {cidr}")
+    with call.state.change() as data:
+        network = _network(data, network_id)
+        if network["status"] != "ACTIVE":
+            raise conflict(f"Network {network_id} is not active")
+        if body["region"] not in network["regions"]:
+            raise bad_request(f"Network {network_id} is not in region {body['region']}")
+        for other in data["subnets"].values():
+            if other["network_id"] == network_id and cidr.overlaps(IPv4Network(other["network"])):
+                raise conflict(f"{cidr} overlaps with subnet {other['id']}")
+        record = {
+            "id": str(uuid.uuid4()),
+            "network_id": network_id,
+            **{name: body[name] for name in ("network", "region", "start", "end", "dhcp")},
+            "gateway": None if body["noGateway"] else str(cidr[1]),
+        }
+        data["subnets"][record["id"]] = record
+    return _subnet_shape(record)
+
+
+def _delete_subnet(call: Call, network_id: str, subnet_id: str) -> None:
+    with call.state.change() as data:
+        _network(data, network_id)
+        if subnet_id not in data["subnets"]:
+            raise not_found("Subnet")
+        if any(port["subnet_id"] == subnet_id for item in data["instances"].values() for port in item["ports"]):
+            raise bad_request(f"Subnet {subnet_id} has ports in use")
+        del data["subnets"][subnet_id]
+
+
+ROUTES = (
+    Route("GET", "/network/public", _public),
+    Route("GET", "/network/private", _list),
+    Route("POST", "/network/private", _create),
+    Route("GET", "/network/private/<network_id>", _get),
+    Route("PUT", "/network/private/<network_id>", _rename),
+    Route("DELETE", "/network/private/<network_id>", _delete),
+    Route("GET", "/network/private/<network_id>/subnet", _subnets),
+    Route("POST", "/network/private/<network_id>/subnet", _create_subnet),
+    Route("DELETE", "/network/private/<network_id>/subnet/<subnet_id>", _delete_subnet),
+)

@@ -1,0 +1,121 @@
+"""
+Port 6443 of a server: the supervisor and the API server behind one port, as in K3s.
+
+A client that wants the supervisor says so in its TLS greeting (ALPN ``k3s-supervisor``); every other connection is joined
+to the API server untouched, so that client certificates work end to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from koprogo_fleet.core.errors import KubernetesError
+from koprogo_fleet.lab.standin.node.layout import API_PORT, LOCAL_API_ADDRESS
+from koprogo_fleet.lab.standin.node.log import log
+from koprogo_fleet.lab.standin.node.splice import connect, splice
+
+SUPERVISOR_PROTOCOL = "k3s-supervisor"
+_MARK = bytes([len(SUPERVISOR_PROTOCOL)]) + SUPERVISOR_PROTOCOL.encode()
+
+TLS_HANDSHAKE = 22
+RECORD_HEADER = 5
+LARGEST_GREETING = 16 * 1024
+GREETING_SECONDS = 10
+CONNECT_SECONDS = 5
+
+
+def wants_supervisor(greeting: bytes) -> bool | None:
+    """Say whether a TLS ClientHello asks for the supervisor; None while too little of it has arrived."""
+    if len(greeting) < RECORD_HEADER:
+        return None
+    if greeting[0] != TLS_HANDSHAKE:
+        return False
+    whole = RECORD_HEADER + int.from_bytes(greeting[3:5], "big")
+    if len(greeting) < min(whole, LARGEST_GREETING):
+        return None
+    return _MARK in greeting[:whole]
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """
+    Open the port; the API server shares it on its own address (``--permit-port-sharing``).
+
+    Raises:
+        KubernetesError: somebody else has it, in K3s' words.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        name = errno.errorcode.get(error.errno or 0, "")
+        reason = "address already in use" if name == "EADDRINUSE" else os.strerror(error.errno or 0).lower()
+        raise KubernetesError(f"listen tcp {'' if address == '0.0.0.0' else address}:{port}: bind: {reason}") from error  # noqa: S104 - compared, not bound
+    listener.setblocking(False)
+    return listener
+
+
+class Front:
+    """Accepts on *listener* and hands connections to *supervise* (in a thread each) or to the API server."""
+
+    def __init__(self, listener: socket.socket, supervise: Callable[[socket.socket], None]) -> None:
+        self._listener = listener
+        self._supervise = supervise
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Serve from a thread of its own, until the process ends."""
+        threading.Thread(target=lambda: asyncio.run(self._serve()), name="front", daemon=True).start()
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._listener)
+            task = loop.create_task(self._route(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _route(self, connection: socket.socket) -> None:
+        if connection.getsockname()[0] == LOCAL_API_ADDRESS:  # meant for the API server, which is not up: not for us
+            connection.close()
+            return
+        try:
+            if await asyncio.wait_for(_peek(connection), GREETING_SECONDS):
+                connection.setblocking(True)
+                threading.Thread(target=self._supervise, args=(connection,), name="supervise", daemon=True).start()
+                return
+            upstream = await connect((LOCAL_API_ADDRESS, API_PORT), CONNECT_SECONDS)
+            await splice(connection, upstream)
+        except OSError as error:  # the API server is not up, or the client gave up
+            log.debug("connection on port %d closed: %s", API_PORT, error)
+            connection.close()
+
+
+async def _peek(connection: socket.socket) -> bool:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(connection, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(connection)
+    while True:
+        try:
+            greeting = connection.recv(LARGEST_GREETING, socket.MSG_PEEK)
+        except BlockingIOError:
+            greeting = b""
+        else:
+            if not greeting:
+                raise ConnectionResetError("closed before its first byte")
+        answer = wants_supervisor(greeting)
+        if answer is not None:
+            return answer
+        await asyncio.sleep(0.01)  # the rest of the greeting is on its way

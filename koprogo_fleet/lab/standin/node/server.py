@@ -1,0 +1,175 @@
+"""``k3s server``: one control plane, from its configuration to READY."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from dataclasses import asdict
+
+from koprogo_fleet.core.errors import KubernetesError
+from koprogo_fleet.core.files import write_atomically
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.lab.standin.node import kubeconfig, pki, tokens
+from koprogo_fleet.lab.standin.node.certificates import Subject
+from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
+from koprogo_fleet.lab.standin.node.etcd import Etcd
+from koprogo_fleet.lab.standin.node.front import Front, listen
+from koprogo_fleet.lab.standin.node.join import Server
+from koprogo_fleet.lab.standin.node.layout import API_PORT
+from koprogo_fleet.lab.standin.node.lease import Lease
+from koprogo_fleet.lab.standin.node.log import log
+from koprogo_fleet.lab.standin.node.loops import every
+from koprogo_fleet.lab.standin.node.membership import Membership
+from koprogo_fleet.lab.standin.node.node import Node
+from koprogo_fleet.lab.standin.node.notify import notify
+from koprogo_fleet.lab.standin.node.pki import Pki
+from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
+from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
+from koprogo_fleet.lab.standin.node.settings import Settings, server_port
+from koprogo_fleet.lab.standin.node.supervisor import NODE_GROUP, Supervisor
+from koprogo_fleet.lab.standin.node.wire import Api
+
+LEADER_SECONDS = 2
+DESCRIBE_SECONDS = 15
+
+
+class K3sServer:
+    """One server; :meth:`start` is the runbook."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._layout = settings.layout
+        self._etcd = Etcd(settings)
+        self._control_plane = ControlPlane(settings)
+        self._node = Node(settings, LOCAL_API, self._node_api)
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """
+        Bring the server up, and tell systemd once the API is ready.
+
+        Raises:
+            KoprogoError: it cannot come up; the process is expected to end, and systemd to start it again.
+        """
+        settings, layout = self._settings, self._layout
+        listener = listen("0.0.0.0", API_PORT)  # noqa: S104 - K3s' default bind-address
+        wait_for_programs(SERVER_PROGRAMS)
+        password = self._bootstrap()
+        agent_password = settings.agent_token.password if settings.agent_token else password
+        authorities = Pki(layout)
+        if settings.secrets_encryption:
+            pki.ensure_encryption_config(layout)
+        authorities.issue_all(settings)
+        ca = authorities.server.certificate_pem
+        pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
+        self._write_node_certificates(authorities)
+        passwords = {"server": password, "node": agent_password}
+        supervisor = Supervisor(layout, authorities, settings.network, passwords, self._control_plane.api)
+        Front(listener, supervisor.serve).start()
+
+        self._etcd.start(self._member_to_join())
+        log.info("etcd is up, with a quorum")
+        self._control_plane.start()
+        log.info("Kube API server is now running")
+        kubeconfig.for_people(
+            settings.kubeconfig,
+            server=f"https://127.0.0.1:{API_PORT}",
+            ca=layout.tls / "server-ca.crt",
+            certificate=layout.tls / "client-admin.crt",
+            mode=settings.kubeconfig_mode,
+        )
+        log.info("Wrote kubeconfig %s", settings.kubeconfig)
+        notify("READY=1")
+        log.info("k3s is up and running")
+        self._node.start(self._stopping)
+        self._start_loops()
+
+    def stop(self) -> None:
+        """Take every component down, the node's first and etcd last; pods go on."""
+        self._stopping.set()
+        self._node.stop()
+        plane = self._control_plane
+        for child in (plane.scheduler, plane.controller_manager, plane.api_server, self._etcd.child):
+            child.stop()
+
+    def _bootstrap(self) -> Secret:
+        """Make sure of the cluster's authorities and return the servers' password."""
+        given = self._settings.token
+        if pki.exists(self._layout) and self._layout.server_token.exists():
+            stored = tokens.parse(self._layout.server_token.read_text())
+            if given and given.password != stored.password:
+                raise KubernetesError("bootstrap data already found and encrypted with different token")
+            return stored.password
+        if self._settings.server:
+            return self._fetch_shared(self._settings.server)
+        if given and given.ca_hash and not pki.exists(self._layout):
+            raise KubernetesError(
+                "failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD> or <PASSWORD>"
+            )
+        return given.password if given else Secret(secrets.token_hex(16))
+
+    def _fetch_shared(self, url: str) -> Secret:
+        token = self._settings.token
+        if token is None:
+            raise KubernetesError("--token is required to join a cluster")
+        first = Server(*server_port(url), token, user="server")
+        shared = first.get("/v1-k3s/server-bootstrap").json()
+        ours = asdict(self._settings.network)
+        if different := sorted(key for key, value in shared["network"].items() if ours.get(key) != value):
+            raise KubernetesError(f"critical configuration value mismatch between servers: {', '.join(different)}")
+        if self._settings.secrets_encryption != any("encryption-config" in name for name in shared["files"]):
+            raise KubernetesError("critical configuration value mismatch between servers: secrets-encryption")
+        pki.import_shared(self._layout, shared["files"])
+        return token.password
+
+    def _member_to_join(self) -> str | None:
+        if not self._settings.server or self._settings.cluster_init:
+            return None
+        host, _ = server_port(self._settings.server)
+        return f"https://{host}:2379"
+
+    def _write_node_certificates(self, authorities: Pki) -> None:
+        settings, agent = self._settings, self._layout.agent
+        node = settings.node_name
+        write_atomically(agent / "server-ca.crt", authorities.server.certificate_pem)
+        write_atomically(agent / "client-ca.crt", authorities.client.certificate_pem)
+        authorities.client.issue(agent / "client-kubelet.crt", Subject(f"system:node:{node}", NODE_GROUP))
+        authorities.client.issue(agent / "client-kube-proxy.crt", Subject("system:kube-proxy"))
+        names = (node, "localhost", "127.0.0.1", settings.node_ip)
+        authorities.server.issue(agent / "serving-kubelet.crt", Subject(node, names=names))
+
+    def _node_api(self) -> Api:
+        return self._control_plane.api()
+
+    def _start_loops(self) -> None:
+        api = self._control_plane.api
+        membership = Membership(self._settings, self._etcd, api)
+        every(DESCRIBE_SECONDS, "node description", membership.describe_self, self._stopping)
+        sealing = SealingController(self._settings.node_ip, api)
+        sealing.serve()
+        lease = Lease(self._settings.node_name, api)
+
+        def lead() -> None:
+            if not lease.hold():
+                sealing.stand_down()
+                sealing.load_keys()
+                return
+            sealing.reconcile()
+            membership.clean_up()
+
+        every(LEADER_SECONDS, "leader", lead, self._stopping)
+
+
+def encryption_status(settings: Settings) -> str:
+    """Return what ``k3s secrets-encrypt status`` prints."""
+    file = settings.layout.encryption_config
+    if not file.exists():
+        return "Encryption Status: Disabled, no configuration file found\n"
+    providers = json.loads(file.read_text())["resources"][0]["providers"]
+    names = [key["name"] for key in providers[0]["aescbc"]["keys"]]
+    table = "\n".join(f" {'*' if index == 0 else ' '}      AES-CBC   {name}" for index, name in enumerate(names))
+    return (
+        "Encryption Status: Enabled\nCurrent Rotation Stage: start\nServer Encryption Hashes: All hashes match\n\n"
+        f"Active  Key Type  Name\n------  --------  ----\n{table}\n"
+    )

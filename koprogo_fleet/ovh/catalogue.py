@@ -1,0 +1,90 @@
+"""What can be had: flavors (sizes) and images. Their ids differ in every region."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.ovh.client import OvhApi
+
+_LINUX = "linux"
+_MIB_FROM = 512  # some regions answer RAM in MiB, others in GiB; no flavor has 512 GiB
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """A size of instance; *quota* is how many more of it the project may start."""
+
+    id: str
+    name: str
+    region: str
+    vcpus: int
+    ram_gb: int
+    disk_gb: int
+    available: bool
+    quota: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """A system to boot; *user* is its default user."""
+
+    id: str
+    name: str
+    region: str
+    user: str
+
+
+def list_flavors(api: OvhApi, region: str) -> tuple[Flavor, ...]:
+    """Return the Linux flavors of *region* (the same names exist for Windows)."""
+    items = api.get(api.in_project("/flavor"), region=region)
+    return tuple(_flavor(item) for item in items if item["osType"] == _LINUX)
+
+
+def list_images(api: OvhApi, region: str) -> tuple[Image, ...]:
+    """Return the Linux images of *region* that can be used now."""
+    items = api.get(api.in_project("/image"), region=region, osType=_LINUX)
+    return tuple(
+        Image(item["id"], item["name"], item["region"], item.get("user") or "")
+        for item in items
+        if item["status"] == "active"
+    )
+
+
+Named = TypeVar("Named", Flavor, Image)
+
+
+def find(what: str, name: str, among: Sequence[Named], region: str) -> Named:
+    """
+    Return the flavor or image called *name*.
+
+    Raises:
+        InputError: there is none; names the closest ones.
+    """
+    for item in among:
+        if item.name == name:
+            return item
+    names = sorted({item.name for item in among})
+    close = difflib.get_close_matches(name, names, n=3)
+    raise InputError(
+        f"region {region} has no {what} named {name}",
+        cause=f"did you mean {' or '.join(close)}?" if close else f"it has: {', '.join(names) or 'none'}",
+        next_step=f"change the {what} in fleet.yaml, or the region",
+    )
+
+
+def _flavor(item: dict[str, Any]) -> Flavor:
+    ram = int(item["ram"])
+    return Flavor(
+        id=item["id"],
+        name=item["name"],
+        region=item["region"],
+        vcpus=int(item["vcpus"]),
+        ram_gb=ram // 1024 if ram >= _MIB_FROM else ram,
+        disk_gb=int(item["disk"]),
+        available=bool(item["available"]),
+        quota=int(item["quota"]),
+    )

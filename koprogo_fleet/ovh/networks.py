@@ -1,0 +1,149 @@
+"""Private networks of a vRack, their subnets, and the public network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from koprogo_fleet.core.errors import OvhNotFound
+from koprogo_fleet.ovh.client import OvhApi
+
+ACTIVE = "ACTIVE"
+
+
+@dataclass(frozen=True)
+class NetworkRegion:
+    """A network in one region; *openstack_id* is what instances there are connected to, None while it is built."""
+
+    region: str
+    status: str
+    openstack_id: str | None
+
+
+@dataclass(frozen=True)
+class PrivateNetwork:
+    """A VLAN of the vRack, in one or more regions."""
+
+    id: str
+    name: str
+    vlan_id: int
+    status: str
+    regions: tuple[NetworkRegion, ...]
+
+    def in_region(self, region: str) -> NetworkRegion | None:
+        """Return the network's part in *region*."""
+        return next((part for part in self.regions if part.region == region), None)
+
+    def openstack_id_in(self, region: str) -> str:
+        """
+        Return the id that instances in *region* are connected to.
+
+        Raises:
+            OvhNotFound: the network is not there, or not yet.
+        """
+        part = self.in_region(region)
+        if part is None or part.openstack_id is None:
+            raise OvhNotFound(
+                f"private network {self.name} is not ready in {region}", next_step="run the command again"
+            )
+        return part.openstack_id
+
+    def is_active_in(self, region: str) -> bool:
+        """Whether instances can be connected to it in *region*."""
+        part = self.in_region(region)
+        return self.status == ACTIVE and part is not None and part.status == ACTIVE and part.openstack_id is not None
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """The addresses of a private network."""
+
+    id: str
+    cidr: IPv4Network
+    gateway: IPv4Address | None
+    dhcp: bool
+
+
+def list_private_networks(api: OvhApi) -> tuple[PrivateNetwork, ...]:
+    """Return the private networks of the project."""
+    return tuple(_network(item) for item in api.get(api.in_project("/network/private")))
+
+
+def get_private_network(api: OvhApi, network_id: str) -> PrivateNetwork:
+    """Return one private network."""
+    return _network(api.get(api.in_project(f"/network/private/{network_id}")))
+
+
+def create_private_network(api: OvhApi, name: str, vlan_id: int, region: str) -> PrivateNetwork:
+    """Create a private network in one region; it is BUILDING at first. The project must be in a vRack."""
+    body = {"name": name, "vlanId": vlan_id, "regions": [region]}
+    return _network(api.post(api.in_project("/network/private"), body))
+
+
+def delete_private_network(api: OvhApi, network_id: str) -> None:
+    """Delete a network; refused while something is connected to it."""
+    api.delete(api.in_project(f"/network/private/{network_id}"))
+
+
+def list_subnets(api: OvhApi, network_id: str) -> tuple[Subnet, ...]:
+    """Return the subnets of a private network."""
+    return tuple(_subnet(item) for item in api.get(api.in_project(f"/network/private/{network_id}/subnet")))
+
+
+def create_subnet(api: OvhApi, network_id: str, cidr: IPv4Network, region: str) -> Subnet:
+    """
+    Create the subnet that our nodes need: no gateway, and no DHCP.
+
+    A gateway on the private side would compete for the default route of a node with two NICs. DHCP would take
+    addresses out of the same range, and fight with the static address that we configure.
+    """
+    body = {
+        "network": str(cidr),
+        "start": str(cidr[1]),
+        "end": str(cidr[-2]),
+        "dhcp": False,
+        "noGateway": True,
+        "region": region,
+    }
+    return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body))
+
+
+def find_public_network(api: OvhApi, region: str) -> str:
+    """
+    Return the id, in *region*, of the network that gives public addresses.
+
+    Raises:
+        OvhNotFound: the region has none.
+    """
+    for item in api.get(api.in_project("/network/public")):
+        part = _network(item).in_region(region)
+        if part is not None and part.openstack_id is not None:
+            return part.openstack_id
+    raise OvhNotFound(
+        f"no public network in region {region}",
+        cause="the project has not activated this region",
+        next_step="choose another region in fleet.yaml, or activate it in the OVH manager",
+    )
+
+
+def _network(item: dict[str, Any]) -> PrivateNetwork:
+    return PrivateNetwork(
+        id=item["id"],
+        name=item["name"],
+        vlan_id=int(item.get("vlanId") or 0),
+        status=item.get("status") or ACTIVE,
+        regions=tuple(
+            NetworkRegion(part["region"], part["status"], part.get("openstackId")) for part in item.get("regions") or ()
+        ),
+    )
+
+
+def _subnet(item: dict[str, Any]) -> Subnet:
+    gateway = item.get("gatewayIp")
+    return Subnet(
+        id=item["id"],
+        cidr=IPv4Network(item["cidr"]),
+        gateway=IPv4Address(gateway) if gateway else None,
+        dhcp=bool(item.get("dhcpEnabled")),
+    )

@@ -1,0 +1,1 @@
+"""From the desired fleet to OVH objects: observe (``resources``), plan (pure), apply."""

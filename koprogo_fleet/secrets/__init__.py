@@ -1,0 +1,1 @@
+"""Secrets: described in secrets.yaml, made in Vault, sealed for the cluster, and proven there."""

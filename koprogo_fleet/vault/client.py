@@ -1,0 +1,177 @@
+"""Reading and writing secrets, with check-and-set, in a key-value engine of version 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import hvac  # type: ignore[import-untyped]
+import requests
+import tenacity
+
+from koprogo_fleet.core.errors import VaultConflict, VaultError, VaultUnavailable
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.vault.errors import explained, unreachable
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+TIMEOUT = 10.0
+"""Seconds for one call."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The newest *version* of a secret. A deleted one has no *values*, but its version counts for check-and-set."""
+
+    values: Mapping[str, Secret]
+    version: int
+
+
+class Vault:
+    """
+    A Vault or OpenBao server.
+
+    Args:
+        address: ``https://host:port``.
+        token: used as given; neither ``VAULT_TOKEN`` nor ``~/.vault-token`` is looked at.
+        ca: file of the authority that the server is verified with; None means those of this machine.
+        mount: where the key-value engine, version 2, is mounted.
+        patience: seconds for which a call is repeated while Vault is unavailable.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: Secret,
+        ca: Path | None = None,
+        mount: str = "secret",
+        *,
+        patience: float = 20.0,
+    ) -> None:
+        self.address = address
+        self.mount = mount
+        self._session = requests.Session()
+        # hvac drops its own `verify` where a session is given: the session's counts.
+        self._session.verify = str(ca) if ca is not None else True
+        self._session.trust_env = urlsplit(address).hostname not in LOOPBACK  # no proxy leads to our own loopback
+        self._kv = hvac.Client(url=address, token=token.reveal(), timeout=TIMEOUT, session=self._session).secrets.kv.v2
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(VaultUnavailable),
+            stop=tenacity.stop_after_delay(patience),
+            wait=tenacity.wait_exponential_jitter(initial=0.2, max=3),
+            reraise=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def read(self, path: str) -> Stored | None:
+        """
+        Return the newest version of the secret at *path* (below the mount), or None if there never was one.
+
+        Raises:
+            VaultRefused: the token does not allow it.
+            VaultSealed: Vault has to be unsealed first.
+            VaultUnavailable: no answer within the client's patience.
+            VaultError: any other answer, or a value that is not text.
+        """
+        what = f"read {self.mount}/{path}"
+        stored: Stored | None = self._retrying(self._call, what, lambda: self._read(path, what))
+        return stored
+
+    def write(self, path: str, values: Mapping[str, Secret], expected_version: int) -> int:
+        """
+        Write *values* as the whole new version of the secret at *path*, and return its number.
+
+        Args:
+            path: below the mount.
+            values: all keys of the secret; those of the former version that are not here are gone.
+            expected_version: what :meth:`read` gave; 0 if there was nothing.
+
+        Raises:
+            VaultConflict: the newest version is not *expected_version* any more.
+            VaultError: as :meth:`read` does.
+        """
+        what = f"write {self.mount}/{path}"
+        content = {key: value.reveal() for key, value in values.items()}
+
+        def once() -> int:
+            answer = self._kv.create_or_update_secret(
+                path=path, secret=content, cas=expected_version, mount_point=self.mount
+            )
+            return int(_data(answer, what)["version"])
+
+        interrupted = False
+        for attempt in self._retrying.copy():
+            with attempt:
+                try:
+                    return self._call(what, once)
+                except VaultUnavailable:
+                    interrupted = True
+                    raise
+                except VaultConflict:
+                    # The attempt that got no answer may have been the one that wrote.
+                    if interrupted and self.read(path) == Stored(dict(values), expected_version + 1):
+                        return expected_version + 1
+                    raise
+        raise AssertionError("tenacity ends by a return or an exception")
+
+    def _read(self, path: str, what: str) -> Stored | None:
+        try:
+            answer = self._kv.read_secret_version(path=path, mount_point=self.mount, raise_on_deleted_version=True)
+        except hvac.exceptions.InvalidPath as error:
+            if error.errors:
+                raise
+            return _deleted(error.json)
+        data = _data(answer, what)
+        for key, value in data["data"].items():
+            if not isinstance(value, str):
+                raise VaultError(
+                    f"{what}: {key} is not text, but {type(value).__name__}",
+                    cause="it was written as JSON, not as key=value",
+                    next_step=f"vault kv patch {self.mount}/{path} {key}=…",
+                )
+        return Stored({key: Secret(value) for key, value in data["data"].items()}, int(data["metadata"]["version"]))
+
+    def _call(self, what: str, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except hvac.exceptions.VaultError as error:
+            # Not chained: the library's error holds the whole answer.
+            raise explained(error, self.address, what) from None
+        except requests.RequestException as error:
+            raise unreachable(error, self.address, what) from None
+
+
+def _deleted(body: Any) -> Stored | None:
+    """Read a 404: nothing was ever there, or its newest version was deleted or destroyed."""
+    data = body.get("data") if isinstance(body, dict) else None
+    return None if data is None else Stored({}, int(data["metadata"]["version"]))
+
+
+def _data(answer: Any, what: str) -> Any:
+    """Return the ``data`` of an answer; hvac hands over a bare Response where there is no JSON or no status 200."""
+    if isinstance(answer, dict) and "data" in answer:
+        return answer["data"]
+    status = getattr(answer, "status_code", HTTPStatus.OK)
+    raise VaultError(
+        f"{what}: the answer ({status}) is not one of Vault",
+        cause="another server listens there",
+        next_step="vault status",
+    )

@@ -1,0 +1,114 @@
+"""What the phases of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nornir.core import Nornir
+from nornir.core.task import Result
+
+from koprogo_fleet.core.events import Listener
+from koprogo_fleet.core.fleet import Fleet, Node, Role
+from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.hosts.k3s.node import Tokens
+from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ssh.host_keys import KnownHosts
+from koprogo_fleet.vault.client import Vault
+from koprogo_fleet.workflows.access import KUBECONFIG, api_tunnel
+from koprogo_fleet.workflows.inventory import KNOWN_HOSTS, private_key_of
+from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
+from koprogo_fleet.workflows.run import Report
+from koprogo_fleet.workflows.target import Target
+
+
+@dataclass
+class Context:
+    """
+    One run over one fleet.
+
+    Attributes:
+        directory: ``inventory/<env>``.
+        dry_run: look and tell, change nothing.
+        nodes_exist: whether OVH has any node of the fleet; known after the first phase.
+        nornir: None until the phase that writes the inventory.
+        passwords: of the K3s cluster; None until the phase that reads or makes them.
+    """
+
+    fleet: Fleet
+    directory: Path
+    target: Target
+    api: OvhApi
+    vault: Vault
+    listener: Listener
+    dry_run: bool
+    report: Report
+    nodes_exist: bool = False
+    nornir: Nornir | None = None
+    passwords: Tokens | None = None
+
+    @property
+    def state(self) -> Path:
+        """The fleet's private directory."""
+        return state_dir(self.fleet.name)
+
+    @property
+    def private_key(self) -> Path:
+        """The file of the SSH key that we log in with."""
+        return private_key_of(self.fleet)
+
+    @property
+    def known_hosts(self) -> KnownHosts:
+        """The nodes' host keys, made before the nodes."""
+        return KnownHosts(self.directory / KNOWN_HOSTS)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where the administrator's kubeconfig is kept (0600)."""
+        return self.state / KUBECONFIG
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names in the inventory."""
+        return tuple(self.nornir.inventory.hosts) if self.nornir else ()
+
+    def present(self, nodes: Iterable[Node]) -> list[str]:
+        """Return the names of those *nodes* that are in the inventory."""
+        return [node.name for node in nodes if node.name in self.hosts]
+
+    def of_role(self, role: Role) -> list[str]:
+        """Return the names of the nodes in the inventory that have *role*, in fleet.yaml's order."""
+        return self.present(node for node in self.fleet.nodes if node.role is role)
+
+    def open_inventory(self) -> None:
+        """Read the inventory files, now that they are right."""
+        self.nornir = open_nornir(self.directory)
+
+    def on_hosts(
+        self, hosts: Iterable[str], phase: str, task: Callable[..., Result], **options: Any
+    ) -> dict[str, Outcome]:
+        """Run a Nornir task on *hosts* in parallel and put its outcomes into the report; see :meth:`Report.add`."""
+        assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
+        outcomes = run_on(self.nornir, hosts, phase, task, self.listener, **options)
+        self.report.add(phase, outcomes.values())
+        return outcomes
+
+    @contextmanager
+    def cluster(self) -> Generator[tuple[Cluster, Path]]:
+        """
+        Reach the Kubernetes API while the block runs.
+
+        Yields:
+            a client, and the path of a kubeconfig (0600) for programs such as Helm.
+
+        Raises:
+            KubernetesError: no control plane can be reached.
+        """
+        assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
+        with api_tunnel(self.nornir, self.of_role(Role.SERVER), self.state) as kubeconfig:
+            with Cluster.from_file(kubeconfig) as cluster:
+                yield cluster, kubeconfig

@@ -1,0 +1,36 @@
+"""The objects at OVH that the fleet consists of."""
+
+from __future__ import annotations
+
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.plan import plan
+from koprogo_fleet.provision.resources import observe
+from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
+from koprogo_fleet.ssh.user_keys import ensure_private_key
+from koprogo_fleet.workflows.context import Context
+
+
+class RecordedHostKeys:
+    """Makes host keys for new nodes, and records each before it is used."""
+
+    def __init__(self, known_hosts: KnownHosts) -> None:
+        self._known_hosts = known_hosts
+
+    def new(self, name: str) -> tuple[Secret, str]:
+        """Return the private PEM and the public line of a new key, which known_hosts holds by then."""
+        key = make_host_key()
+        self._known_hosts.put(name, key.public_line)
+        return key.private_pem, key.public_line
+
+
+def cloud(run: Context) -> None:
+    """Create what is missing; find by name what exists."""
+    observed = observe(run.api, run.fleet)
+    wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
+    run.nodes_exist = bool({instance.name for instance in observed.instances} & {node.name for node in run.fleet.nodes})
+    for note in wanted.notes:
+        run.listener(note)
+    run.report.differences += wanted.differences
+    if not run.dry_run:
+        apply(wanted, run.api, RecordedHostKeys(run.known_hosts), listener=run.listener)

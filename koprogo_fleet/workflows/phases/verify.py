@@ -1,0 +1,72 @@
+"""Proof that the cluster is what it should be: asked of the cluster itself, not of what was done."""
+
+from __future__ import annotations
+
+from koprogo_fleet.core.errors import NotConverged
+from koprogo_fleet.core.fleet import Role
+from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.helm.releases import load_releases
+from koprogo_fleet.hosts.k3s.health import explain
+from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.workflows.context import Context
+from koprogo_tasks import http_statuses, k3s_health
+
+PHASE = "Verify"
+READY_SECONDS = 180.0
+ANSWER_SECONDS = 60.0
+
+
+def verify(run: Context) -> None:
+    """
+    Check nodes, etcd, and the probes of the releases.
+
+    Raises:
+        WaitTimeout: a node does not become Ready, or a probe is not answered.
+        NotConverged: etcd is not healthy on every server.
+    """
+    with run.cluster() as (cluster, _):
+        wait_for(
+            f"all {len(run.fleet.nodes)} nodes Ready",
+            lambda: _nodes_ready(run, cluster),
+            seconds=READY_SECONDS,
+            listener=run.listener,
+            next_step="koprogo-fleet k3s status; on the node: journalctl -u k3s -u k3s-agent -n 100",
+        )
+    _etcd(run)
+    _probes(run)
+
+
+def _nodes_ready(run: Context, cluster: Cluster) -> None:
+    ready = {node.name for node in cluster.nodes() if node.ready}
+    if missing := [node.name for node in run.fleet.nodes if node.name not in ready]:
+        raise NotYet(f"not Ready: {', '.join(missing)}")
+
+
+def _etcd(run: Context) -> None:
+    outcomes = run.on_hosts(run.of_role(Role.SERVER), PHASE, k3s_health)
+    healths = [outcome.value for outcome in outcomes.values()]
+    if not all(health.etcd_healthy for health in healths):
+        raise NotConverged(explain(healths), next_step="koprogo-fleet k3s status")
+
+
+def _probes(run: Context) -> None:
+    """Ask every worker's NodePorts over the vRack, as the load balancer will."""
+    workers = [node for node in run.fleet.nodes if node.role is Role.AGENT]
+    first = run.fleet.first_server.name
+    for release in load_releases(run.directory / "releases.yaml").in_order:
+        for probe in release.probes:
+            urls = [f"http://{worker.vrack_address}:{probe.node_port}{probe.path}" for worker in workers]
+
+            def answered(urls: list[str] = urls, wanted: int = probe.status) -> None:
+                statuses = run.on_hosts([first], PHASE, http_statuses, urls=urls)[first].value
+                if wrong := [f"{url}: {status or 'no answer'}" for url, status in statuses.items() if status != wanted]:
+                    raise NotYet(", ".join(wrong))
+
+            wait_for(
+                f"release {release.name} answering {probe.status} on every worker",
+                answered,
+                seconds=ANSWER_SECONDS,
+                listener=run.listener,
+                cause="its pods are not ready, or the NodePort is not open in the vRack",
+                next_step=f"kubectl -n {release.namespace} get pods,endpoints; on a worker: ufw status",
+            )

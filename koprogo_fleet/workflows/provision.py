@@ -1,0 +1,102 @@
+"""From fleet.yaml to a running cluster: the phases, in order. A plan runs the same ones, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from koprogo_fleet.core.events import Listener, Note
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.journal import Journal
+from koprogo_fleet.core.loader import load_fleet, load_model
+from koprogo_fleet.core.lock import exclusive
+from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.helm.releases import load_releases
+from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.secrets.model import SecretsFile
+from koprogo_fleet.vault.client import Vault
+from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.phases.cloud import cloud
+from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
+from koprogo_fleet.workflows.phases.nodes import baseline, first_contact, inventory
+from koprogo_fleet.workflows.phases.verify import verify
+from koprogo_fleet.workflows.phases.workloads import releases, secrets
+from koprogo_fleet.workflows.run import Phase, Report, run_phases
+from koprogo_fleet.workflows.target import Target
+
+PROVISION: Sequence[Phase[Context]] = (
+    Phase("Cloud: key, network, instances, volumes", cloud),
+    Phase("Inventory", inventory),
+    Phase("First contact", first_contact),
+    Phase("Baseline: names, vRack, packages, kernel, sshd, firewall", baseline),
+    Phase("K3s: artefacts", artifacts),
+    Phase("K3s: first server", first_server),
+    Phase("K3s: other servers, one by one", other_servers),
+    Phase("K3s: agents", agents),
+    Phase("Secrets: Vault to cluster", secrets),
+    Phase("Releases: Helm", releases),
+    Phase("Verify", verify),
+)
+PLAN = tuple(phase for phase in PROVISION if phase.run is not verify)
+
+
+def read_input(directory: Path) -> Fleet:
+    """
+    Read every file that people write, before anything is started.
+
+    Raises:
+        FileProblems: all the mistakes.
+        InputError: a file is missing.
+    """
+    fleet = load_fleet(directory / "fleet.yaml")
+    load_model(directory / "secrets.yaml", SecretsFile)
+    load_releases(directory / "releases.yaml")
+    return fleet
+
+
+def provision(fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report) -> None:
+    """
+    Bring the fleet to its desired state.
+
+    *report* is filled as the run goes, so that it tells the truth also when an error ends the run.
+
+    Raises:
+        KoprogoError: something stopped the run; running it again goes on from there.
+    """
+    state = state_dir(fleet.name)
+    with (
+        exclusive(state, "provision"),
+        Journal(state, "provision", target.kind) as journal,
+        _context(fleet, directory, target, listener, report, dry_run=False) as run,
+    ):
+        run_phases(PROVISION, run, report, listener, step=journal.step)
+
+
+def plan(fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report) -> None:
+    """
+    Find every difference between the fleet and its desired state, and change nothing.
+
+    Raises:
+        KoprogoError: something cannot be looked at.
+    """
+    with _context(fleet, directory, target, listener, report, dry_run=True) as run:
+        run_phases(PLAN[:1], run, report, listener)
+        if run.nodes_exist:
+            run_phases(PLAN[1:], run, report, listener)
+        else:
+            listener(Note("no node exists yet: what is on the nodes is planned once they do"))
+
+
+@contextmanager
+def _context(  # noqa: PLR0913 - everything that a run is made of
+    fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report, *, dry_run: bool
+) -> Generator[Context]:
+    vault = Vault(target.vault.address, target.vault.token, target.vault.ca, fleet.vault.mount)
+    with vault:
+        run = Context(fleet, directory, target, OvhApi(target.credentials, listener), vault, listener, dry_run, report)
+        try:
+            yield run
+        finally:
+            if run.nornir:
+                run.nornir.close_connections()

@@ -1,0 +1,137 @@
+"""
+What a run works on: OVH when credentials are set, the embedded lab otherwise.
+
+From here on nothing asks which it is: the lab speaks the same HTTP and SSH, and differs in addresses only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from koprogo_fleet.core.errors import MissingCredentials
+from koprogo_fleet.core.events import Listener
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.ovh.credentials import OvhCredentials, from_environment
+from koprogo_fleet.vault import settings as vault_settings
+from koprogo_fleet.vault.settings import VaultSettings
+from koprogo_fleet.workflows.artifacts import K3sBinary, k3s_binary
+
+LAB = "lab"
+OVH = "ovh"
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    The addresses and credentials of one run.
+
+    Attributes:
+        kind: ``lab`` or ``ovh``; for people to read, not for code to branch on.
+        reason: why this one.
+        environment: the folder below ``inventory/``.
+        k3s: gets the K3s binary.
+        images: gets archives of images that the nodes should have without a registry.
+    """
+
+    kind: str
+    reason: str
+    environment: str
+    credentials: OvhCredentials
+    vault: VaultSettings
+    k3s: Callable[[Fleet], K3sBinary]
+    images: Callable[[], Sequence[Path]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which target, and why; made before anything is started."""
+
+    kind: str
+    reason: str
+    environment: str
+    credentials: OvhCredentials | None
+
+
+def choose(wanted: str | None = None) -> Choice:
+    """
+    Decide between OVH and the lab.
+
+    Args:
+        wanted: ``lab`` or ``ovh`` where a person insists; None looks for credentials.
+
+    Raises:
+        MissingCredentials: OVH is wanted and no credentials are set, or they are incomplete.
+    """
+    found = None if wanted == LAB else from_environment()
+    if found:
+        credentials, place = found
+        return Choice(OVH, f"{place} ({credentials.endpoint})", "production", credentials)
+    if wanted == OVH:
+        raise MissingCredentials(
+            "no OVH credentials are set",
+            cause="neither OVH_APPLICATION_KEY nor OVH_CLIENT_ID is in the environment, nor in an ovh.conf",
+            next_step="see docs/howto/ovh-credentials.md, or use the embedded lab: --target lab",
+        )
+    reason = (
+        "it was asked for" if wanted else "no OVH credentials are set (OVH_ENDPOINT, OVH_APPLICATION_KEY, ovh.conf)"
+    )
+    return Choice(LAB, f"embedded, because {reason}", "lab", None)
+
+
+def open_target(choice: Choice, listener: Listener, lab_name: str = "default") -> Target:
+    """
+    Return the target, with the lab brought up if that is what was chosen.
+
+    Raises:
+        MissingRequirement: the lab needs something that this machine lacks.
+        MissingCredentials: no way to log in to Vault.
+    """
+    if choice.credentials is not None:
+        vault = vault_settings.from_environment()
+        if vault is None:
+            raise MissingCredentials(
+                "VAULT_ADDR and VAULT_TOKEN are not set",
+                cause="the fleet's secrets are kept in Vault or OpenBao",
+                next_step="export VAULT_ADDR=https://… VAULT_TOKEN=… (and VAULT_CACERT for a private CA)",
+            )
+        return Target(
+            choice.kind,
+            choice.reason,
+            choice.environment,
+            choice.credentials,
+            vault,
+            k3s=lambda fleet: k3s_binary(fleet.k3s, listener),
+            images=tuple,
+        )
+    return _lab(choice, listener, lab_name)
+
+
+def _lab(choice: Choice, listener: Listener, name: str) -> Target:
+    from koprogo_fleet.lab import images, kubernetes, standin
+    from koprogo_fleet.lab.lab import Lab
+
+    lab = Lab(name)
+    endpoints = lab.up(listener)
+    kubernetes.start_build(lab.base_image, listener)
+
+    def stand_in() -> Path:
+        kubernetes.wait_until_built(listener)
+        return standin.artifact()
+
+    return Target(
+        choice.kind,
+        f"{name!r}, {choice.reason}",
+        choice.environment,
+        OvhCredentials(
+            endpoint=endpoints.ovh_url,
+            application_key=endpoints.application_key,
+            application_secret=endpoints.application_secret,
+            consumer_key=endpoints.consumer_key,
+            project_id=endpoints.project_id,
+        ),
+        VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca),
+        k3s=lambda fleet: k3s_binary(fleet.k3s, listener, fallback=stand_in),
+        images=images.ensure_images,
+    )

@@ -1,0 +1,62 @@
+"""The developer's front door: ``./nox -l`` lists what can be run; without arguments, everything that CI runs."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project with the lab, and the named dependency groups of pyproject.toml."""
+    session.install(
+        "-e", ".[lab]", *(needed for group in groups for needed in nox.project.dependency_groups(PYPROJECT, group))
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, and that imports go down (ruff, import-linter)."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types (mypy, strict)."""
+    install(session, "typing")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the documentation: its examples, its commands, its links."""
+    install(session, "test")
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(default=False)
+def provision(session: nox.Session) -> None:
+    """Bring the fleet to its desired state; on the embedded lab when no OVH credentials are set."""
+    install(session)
+    session.run("koprogo-fleet", "provision", *(session.posargs or ["--yes"]))
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the wheel, and prove that it works outside the checkout."""
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", "--outdir", "dist")

@@ -1,0 +1,65 @@
+"""Waiting for a new node: SSH answers with the right host key, and cloud-init has finished."""
+
+from __future__ import annotations
+
+from nornir.core.task import Result, Task
+
+from koprogo_fleet.core.errors import CommandFailed, LoginRefused, Unreachable
+from koprogo_fleet.core.events import Listener, ignore
+from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.ssh.connection import session_for
+from koprogo_fleet.ssh.session import Session
+
+CLOUD_INIT = "cloud-init status 2>/dev/null || command -v cloud-init >/dev/null || echo 'status: done'"
+
+
+def first_contact(task: Task, seconds: float = 300, listener: Listener = ignore) -> Result:
+    """
+    Wait until the node can be worked on.
+
+    A refused login counts as "not yet", because cloud-init makes the user while sshd already answers; a wrong host
+    key never does.
+
+    Args:
+        task: given by Nornir.
+        seconds: how long to wait for both together.
+        listener: told what is being waited for.
+
+    Returns:
+        Result that never says changed.
+
+    Raises:
+        WaitTimeout: the node never answered, or cloud-init did not end.
+        HostKeyMismatch: the node is not the one that was created.
+    """
+    host = task.host
+
+    def look() -> Session:
+        try:
+            session = session_for(host, task.nornir.config)
+        except (Unreachable, LoginRefused) as error:
+            raise NotYet(error.seen) from error
+        status = session.run(CLOUD_INIT, timeout=20).stdout.decode(errors="replace").strip()
+        if "status: error" in status:
+            details = session.run("cloud-init status --long 2>&1", timeout=20).stdout.decode(errors="replace")
+            raise CommandFailed(
+                host.name,
+                "cloud-init",
+                exit_status=1,
+                stdout=details,
+                cause="the user-data was not accepted, or a step of it failed",
+                next_step=f"on {host.name}: sudo cloud-init schema --system; less /var/log/cloud-init.log",
+            )
+        if "status: done" not in status and "status: disabled" not in status:
+            raise NotYet(f"cloud-init {status.partition('status: ')[2] or 'has not answered'}")
+        return session
+
+    wait_for(
+        f"{host.name}: SSH at {host.hostname} and cloud-init done",
+        look,
+        seconds=seconds,
+        listener=listener,
+        cause="the machine did not boot, or its network or cloud-init failed",
+        next_step=f"look at its console in the OVH manager (lab: koprogo-fleet lab status), host {host.name}",
+    )
+    return Result(host=host, changed=False)

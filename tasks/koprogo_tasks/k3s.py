@@ -1,0 +1,223 @@
+"""K3s on a node: push the artefacts, converge the files, wait with the journal in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from nornir.core.task import Result, Task
+
+from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.core.errors import CommandFailed, MissingRequirement
+from koprogo_fleet.core.events import Listener, ignore
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.hosts.k3s import paths
+from koprogo_fleet.hosts.k3s.diagnosis import diagnose
+from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
+from koprogo_fleet.hosts.k3s.node import k3s as resources_of
+from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
+from koprogo_fleet.hosts.k3s.unit import unit_name
+from koprogo_fleet.ssh.connection import session_for
+from koprogo_fleet.ssh.session import Session
+from koprogo_fleet.ssh.upload import push_file
+from koprogo_tasks._converge import converge
+from koprogo_tasks._node import node_of
+
+JOURNAL = "journalctl --unit {unit} --lines 40 --output cat --no-pager _SYSTEMD_INVOCATION_ID={invocation}"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file to be on a node: the K3s binary, or an archive of images that K3s imports at its start."""
+
+    local: Path
+    remote: str
+    sha256: str
+    mode: str = "0755"
+
+
+def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
+    """
+    Put the K3s binary and images in place where their checksum differs; nothing is restarted here.
+
+    Args:
+        task: given by Nornir.
+        artifacts: what should be on the node.
+        dry_run: only look and tell.
+
+    Returns:
+        Result object with the following attributes set: changed, diff, differences.
+    """
+    session = session_for(task.host, task.nornir.config)
+    present = _checksums(session, [artifact.remote for artifact in artifacts])
+    stale = [artifact for artifact in artifacts if present.get(artifact.remote) != artifact.sha256]
+    differences = tuple(
+        Difference(
+            Operation.CHANGE if artifact.remote in present else Operation.CREATE,
+            f"file {artifact.remote}",
+            f"sha256 {present[artifact.remote][:12]}" if artifact.remote in present else "",
+            f"sha256 {artifact.sha256[:12]}",
+        )
+        for artifact in stale
+    )
+    if not task.is_dry_run(dry_run):
+        for artifact in stale:
+            push_file(session, artifact.local, artifact.remote, mode=artifact.mode, sha256=artifact.sha256, timeout=600)
+    return Result(host=task.host, changed=bool(stale), diff="\n".join(map(str, differences)), differences=differences)
+
+
+def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
+    script = "".join(f"sha256sum -- '{file}' 2>/dev/null\n" for file in files)
+    output = session.run(session.as_root("sh -s"), stdin=script.encode(), timeout=120).stdout.decode()
+    return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
+
+
+def k3s(task: Task, fleet: Fleet, tokens: Tokens, dry_run: bool | None = None) -> Result:
+    """
+    Converge K3s' files and service on one node; ask for one restart if any of them changed.
+
+    The call returns before K3s is up: run :func:`k3s_ready` next.
+
+    Args:
+        task: given by Nornir.
+        fleet: the desired state.
+        tokens: as this node needs them, see :class:`koprogo_fleet.hosts.k3s.node.Tokens`.
+        dry_run: only look and tell.
+
+    Returns:
+        Result object with the following attributes set: changed, diff, differences, not_applicable.
+
+    Raises:
+        MissingRequirement: the node has no interface with the vRack's MAC address.
+    """
+    node = node_of(task.host, fleet)
+    session = session_for(task.host, task.nornir.config)
+    addresses = Addresses(
+        IPv4Address(task.host.hostname or ""), _interface_with(session, task.host["vrack"]["mac"], task.host.name)
+    )
+    handlers = {RESTART: restart_script(unit_name(node.role))}
+    return converge(task, resources_of(fleet, node, tokens, addresses), handlers=handlers, dry_run=dry_run, timeout=120)
+
+
+def _interface_with(session: Session, mac: str, host: str) -> str:
+    found = session.run("grep -l . /sys/class/net/*/address | xargs grep -ix " + mac, timeout=20).stdout.decode()
+    if not found:
+        raise MissingRequirement(
+            f"{host}: no network interface has the MAC address {mac}",
+            cause="the instance is not attached to the vRack",
+            next_step="koprogo-fleet inventory sync, then koprogo-fleet plan",
+        )
+    return found.split("/")[4]
+
+
+def k3s_ready(task: Task, fleet: Fleet, seconds: float = 300, listener: Listener = ignore) -> Result:
+    """
+    Wait until K3s says that it is up; stop at once when its journal says that it never will be.
+
+    Args:
+        task: given by Nornir.
+        fleet: the desired state.
+        seconds: how long to wait.
+        listener: told what is being waited for, with the journal's last line.
+
+    Returns:
+        Result that never says changed.
+
+    Raises:
+        CommandFailed: K3s keeps ending; carries the journal's last lines and what they mean.
+        WaitTimeout: it neither came up nor ended.
+    """
+    unit = unit_name(node_of(task.host, fleet).role)
+    session = session_for(task.host, task.nornir.config)
+    first_restarts: list[int] = []
+
+    def look() -> None:
+        shown = session.run(
+            f"systemctl show {unit} --property=ActiveState,SubState,NRestarts,InvocationID,ExecMainStatus", timeout=20
+        ).stdout.decode(errors="replace")
+        state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        if state.get("ActiveState") == "active":
+            return
+        command = session.as_root(JOURNAL.format(unit=unit, invocation=state.get("InvocationID", "")))
+        journal = session.run(command, timeout=20).stdout.decode(errors="replace").strip()
+        first_restarts.append(int(state.get("NRestarts") or 0))
+        diagnosis = diagnose(journal)
+        ends = first_restarts[-1] > first_restarts[0] or state.get("ActiveState") == "failed"
+        if ends and diagnosis and diagnosis.hopeless:
+            raise CommandFailed(
+                task.host.name,
+                f"{unit} does not start",
+                exit_status=int(state.get("ExecMainStatus") or 1),
+                stdout=journal,
+                cause=diagnosis.cause,
+                next_step=diagnosis.next_step,
+            )
+        last = journal.splitlines()[-1] if journal else "no journal line yet"
+        raise NotYet(f"{state.get('ActiveState')} ({state.get('SubState')}): {last[:160]}")
+
+    wait_for(
+        f"{task.host.name}: {unit} active",
+        look,
+        seconds=seconds,
+        listener=listener,
+        cause="K3s waits for something: its last journal line is above",
+        next_step=f"on {task.host.name}: journalctl -u {unit} -n 100",
+    )
+    return Result(host=task.host, changed=False)
+
+
+def k3s_is_installed(task: Task) -> Result:
+    """
+    Tell whether a server has started once, so that others can join it.
+
+    Returns:
+        Result whose *result* is a bool.
+    """
+    session = session_for(task.host, task.nornir.config)
+    found = session.run(session.as_root(f"test -s {paths.SERVER_TOKEN}"), timeout=20)
+    return Result(host=task.host, result=found.exit_status == 0)
+
+
+def read_cluster_tokens(task: Task) -> Result:
+    """
+    Read the full join tokens (with the cluster CA's hash) from the first server.
+
+    Returns:
+        Result whose *result* is a :class:`~koprogo_fleet.hosts.k3s.node.Tokens`.
+
+    Raises:
+        CommandFailed: the server has no such files (yet).
+    """
+    return Result(
+        host=task.host,
+        result=Tokens(_read(task, paths.SERVER_TOKEN), _read(task, paths.JOIN_AGENT_TOKEN)),
+    )
+
+
+def read_kubeconfig(task: Task) -> Result:
+    """
+    Read the administrator's kubeconfig from a server.
+
+    Returns:
+        Result whose *result* is a :class:`~koprogo_fleet.core.secret.Secret`; its server is https://127.0.0.1:6443.
+    """
+    return Result(host=task.host, result=_read(task, paths.KUBECONFIG))
+
+
+def _read(task: Task, path: str) -> Secret:
+    session = session_for(task.host, task.nornir.config)
+    done = session.run(session.as_root(f"cat {path}"), timeout=20)
+    if done.exit_status != 0:
+        raise CommandFailed(
+            task.host.name,
+            f"read {path}",
+            exit_status=done.exit_status,
+            stderr=done.stderr.decode(errors="replace"),
+            cause="K3s has not finished its first start on this server",
+            next_step="koprogo-fleet k3s status",
+        )
+    return Secret(done.stdout.decode().strip())

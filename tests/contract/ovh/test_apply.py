@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from conftest import Cloud, until
+
+from koprogo_fleet.core.errors import NotConverged, OvhConflict, OvhError, OvhUnavailable, WaitTimeout
+from koprogo_fleet.core.events import Note, Waiting
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.ovh import groups, instances, volumes
+from koprogo_fleet.provision.apply import Limits, apply
+from koprogo_fleet.provision.plan import Plan, plan
+from koprogo_fleet.provision.resources import observe
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0V koprogo"
+FLEET = Fleet.model_validate(
+    {
+        "name": "koprogo",
+        "pools": [
+            {
+                "name": "cp",
+                "role": "server",
+                "count": 3,
+                "flavor": "b2-15",
+                "first_address": "10.0.0.11",
+                "anti_affinity": True,
+            },
+            {
+                "name": "worker",
+                "role": "agent",
+                "count": 2,
+                "flavor": "b2-30",
+                "first_address": "10.0.0.21",
+                "volume": {"size_gb": 200},
+            },
+        ],
+        "k3s": {"version": "v1.33.4+k3s1"},
+    }
+)
+OBJECTS = {"ssh_keys": 1, "networks": 1, "subnets": 1, "groups": 1, "instances": 5, "volumes": 2}
+
+
+@dataclass
+class RememberedHostKeys:
+    """Host keys in memory; counts how often each node got one."""
+
+    made: Counter[str] = field(default_factory=Counter)
+
+    def new(self, name: str) -> tuple[Secret, str]:
+        """Make a key."""
+        self.made[name] += 1
+        return Secret(f"private key of {name}"), f"ssh-ed25519 AAAA {name}"
+
+
+def the_plan(cloud: Cloud, fleet: Fleet = FLEET) -> Plan:
+    """Look, and plan."""
+    return plan(fleet, observe(cloud.api(), fleet), KEY)
+
+
+def provision(cloud: Cloud, fleet: Fleet = FLEET, **limits: float) -> RememberedHostKeys:
+    """Plan and apply, as the workflow does."""
+    host_keys = RememberedHostKeys()
+    apply(the_plan(cloud, fleet), cloud.api(), host_keys, listener=cloud.events.append, limits=Limits(**limits))
+    return host_keys
+
+
+def objects(cloud: Cloud) -> dict[str, int]:
+    """Count what exists."""
+    with cloud.state.look() as data:
+        return {name: len(data[name]) for name in OBJECTS}
+
+
+def posts(cloud: Cloud, ending: str) -> int:
+    """Count the POSTs to one list."""
+    return sum(entry["path"].endswith(ending) for entry in cloud.requests("POST"))
+
+
+def test_from_nothing(cloud: Cloud) -> None:
+    """An empty project becomes the fleet: addresses, groups, volumes, user data, host keys made once each."""
+    host_keys = provision(cloud)
+
+    api = cloud.api()
+    assert OBJECTS == objects(cloud)
+    found = {item.name: item for item in instances.list_instances(api)}
+    assert {node.name: node.vrack_address for node in FLEET.nodes} == {
+        name: item.private_ipv4 for name, item in found.items()
+    }
+    assert {"ACTIVE"} == {item.status for item in found.values()}
+    (group,) = groups.list_groups(api)
+    assert {found[f"koprogo-cp-{number}"].id for number in (1, 2, 3)} == set(group.instance_ids)
+    assert {f"koprogo-worker-{number}": (found[f"koprogo-worker-{number}"].id,) for number in (1, 2)} == {
+        volume.name: volume.attached_to for volume in volumes.list_volumes(api)
+    }
+    assert {node.name: 1 for node in FLEET.nodes} == host_keys.made
+    for machine in cloud.machines.machines.values():
+        assert f"private key of {machine.name}" in machine.user_data
+    waits = {event.condition for event in cloud.events if isinstance(event, Waiting)}
+    assert "koprogo-worker-1: instance ACTIVE with a public and a vRack address" in waits
+
+
+def test_second_run_changes_nothing(cloud: Cloud) -> None:
+    """Once applied, the plan is empty, and applying it makes no call at all."""
+    provision(cloud)
+    wanted = the_plan(cloud)
+    before = len(cloud.requests())
+
+    apply(wanted, cloud.api(), RememberedHostKeys())
+
+    assert () == wanted.steps
+    assert () == wanted.notes
+    assert before == len(cloud.requests())
+
+
+@pytest.mark.parametrize("kind", ["timeout-after-success", "500-html-after-success"])
+@pytest.mark.parametrize(
+    "path", ["*/sshkey", "*/network/private", "*/subnet", "*/instance/group", "*/instance", "*/volume", "*/attach"]
+)
+def test_lost_answer_is_taken_over(cloud: Cloud, path: str, kind: str) -> None:
+    """An object whose creation got no answer is found by name and taken over, never created again."""
+    cloud.fault(kind, "POST", path)
+
+    provision(cloud)
+
+    assert OBJECTS == objects(cloud)
+    assert () == the_plan(cloud).steps
+    assert any(isinstance(event, Note) and "taken over" in event.text for event in cloud.events)
+
+
+def test_refused_before_it_was_done(cloud: Cloud) -> None:
+    """A POST that failed without effect is not repeated in this run; the next run does it."""
+    cloud.fault("500-html", "POST", "*/instance")
+
+    with pytest.raises(OvhUnavailable, match="did not appear within 0 s") as caught:
+        provision(cloud, lost_answer=0)
+
+    assert "run the command again" in (caught.value.next_step or "")
+    assert 5 == posts(cloud, "/instance")
+    provision(cloud)
+    assert OBJECTS == objects(cloud)
+
+
+class PulledPlugError(BaseException):
+    """Stands for kill -9: nothing of ours handles it."""
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 6, 9, 12])
+def test_killed_and_run_again(cloud: Cloud, after: int) -> None:
+    """Ended in the middle, whatever existed then, the next run converges without duplicates."""
+    seen = 0
+
+    def pull(event: Any) -> None:
+        nonlocal seen
+        seen += isinstance(event, Note)
+        if seen >= after:
+            raise PulledPlugError
+
+    with pytest.raises(PulledPlugError):
+        apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), listener=pull)
+
+    provision(cloud)
+
+    assert OBJECTS == objects(cloud)
+    assert () == the_plan(cloud).steps
+
+
+def test_killed_while_it_builds(cloud: Cloud) -> None:
+    """An instance that a killed run left in BUILD is waited for, not created."""
+    cloud.machines.boot_seconds = 0.5
+    wanted = the_plan(cloud)
+    with pytest.raises(WaitTimeout, match=r"koprogo-.*status BUILD|5 of 5 nodes|not in the list") as caught:
+        _first_error(lambda: apply(wanted, cloud.api(), RememberedHostKeys(), limits=Limits(instance=0)))
+    assert "run the command again" in (caught.value.next_step or "")
+
+    host_keys = provision(cloud)
+
+    assert not host_keys.made
+    assert OBJECTS == objects(cloud)
+
+
+def _first_error(call: Any) -> None:
+    """Turn the summary of several failed nodes back into what a single one would raise."""
+    try:
+        call()
+    except NotConverged as error:
+        raise WaitTimeout("x", seconds=0, last_observation=error.seen, next_step=error.next_step) from error
+
+
+def test_error_is_tried_once_more(cloud: Cloud) -> None:
+    """An instance in ERROR is deleted and created once more."""
+    cloud.fault("error-instance", "POST", "*/instance")
+
+    provision(cloud)
+
+    assert OBJECTS == objects(cloud)
+    assert {"ACTIVE"} == {item.status for item in instances.list_instances(cloud.api())}
+    assert 6 == posts(cloud, "/instance")
+
+
+def test_error_twice_stops(cloud: Cloud) -> None:
+    """A second ERROR of the same node ends the run, with the node's name; the other nodes are built."""
+    one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
+    cloud.fault("error-instance", "POST", "*/instance", times=2)
+
+    with pytest.raises(OvhError, match="koprogo-cp-1: the instance .* ended in ERROR twice"):
+        provision(cloud, one)
+
+    assert 2 == posts(cloud, "/instance")
+    provision(cloud, one)
+    assert 1 == objects(cloud)["instances"]
+
+
+def test_never_active(cloud: Cloud) -> None:
+    """An instance that stays in BUILD ends in a timeout that names the node and what was seen."""
+    one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
+    cloud.fault("never-active", "POST", "*/instance")
+
+    with pytest.raises(WaitTimeout, match="koprogo-cp-1: instance ACTIVE with .*status BUILD"):
+        provision(cloud, one, instance=1)
+
+
+def test_stopped_instance_is_started(cloud: Cloud) -> None:
+    """A node that is off is started, not created."""
+    provision(cloud)
+    crashed = instances.list_instances(cloud.api())[0]
+    cloud.machines.stop(crashed.id)
+    wanted = the_plan(cloud)
+    assert [f"change instance {crashed.name}: SHUTOFF -> ACTIVE"] == [str(item) for item in wanted.differences]
+
+    apply(wanted, cloud.api(), RememberedHostKeys())
+
+    assert crashed.id in cloud.machines.running
+    assert () == the_plan(cloud).steps
+
+
+def test_volume_is_attached_again(cloud: Cloud) -> None:
+    """A volume that somebody detached is attached again, with what it holds."""
+    provision(cloud)
+    api = cloud.api()
+    volume = volumes.list_volumes(api)[0]
+    volumes.detach_volume(api, volume.id, volume.attached_to[0])
+    until(lambda: volumes.get_volume(api, volume.id).status == "available")
+
+    provision(cloud)
+
+    assert volume.attached_to == volumes.get_volume(api, volume.id).attached_to
+    assert 2 == posts(cloud, "/volume")
+
+
+def test_wrong_shape_is_refused(cloud: Cloud) -> None:
+    """A node of another flavor stops the run before anything is changed, and nothing is recreated."""
+    provision(cloud)
+    pools = (FLEET.pools[0], FLEET.pools[1].model_copy(update={"flavor": "b2-15", "count": 3}))
+    before = len(cloud.requests("POST"))
+
+    with pytest.raises(NotConverged, match="flavor of instance koprogo-worker-1: b2-30 -> b2-15") as caught:
+        provision(cloud, FLEET.model_copy(update={"pools": pools}))
+
+    assert "change fleet.yaml back" in (caught.value.next_step or "")
+    assert before == len(cloud.requests("POST"))
+
+
+def test_world_changed_after_the_plan(cloud: Cloud) -> None:
+    """What was not in the plan that the user saw is not done."""
+    provision(cloud)
+    api = cloud.api()
+    first, second = instances.list_instances(api)[:2]
+    cloud.machines.stop(first.id)
+    shown = the_plan(cloud)
+    cloud.machines.stop(second.id)
+
+    with pytest.raises(OvhConflict, match=second.name):
+        apply(shown, api, RememberedHostKeys())
+
+    assert first.id not in cloud.machines.running
+
+
+def test_two_runs_at_once(cloud: Cloud) -> None:
+    """A plan that another run has carried out meanwhile does nothing more."""
+    shown = the_plan(cloud)
+    provision(cloud)
+
+    apply(shown, cloud.api(), RememberedHostKeys())
+
+    assert OBJECTS == objects(cloud)
+
+
+def test_all_nodes_at_once(cloud: Cloud) -> None:
+    """Instances are built in parallel: five that take 0.4 s on four workers need far less than 2 s of BUILD."""
+    cloud.machines.boot_seconds = 0.4
+    most, lock = 0, threading.Lock()
+
+    def listener(event: Any) -> None:
+        nonlocal most
+        with cloud.state.look() as data, lock:
+            most = max(most, sum(item["status"] == "BUILD" for item in data["instances"].values()))
+
+    apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), listener=listener)
+
+    assert most >= 3
+
+
+def test_few_calls(cloud: Cloud) -> None:
+    """Observing costs one call for each list, however many nodes there are."""
+    provision(cloud)
+    api = cloud.api()
+    _ = api.project
+    before = len(cloud.requests("GET"))
+
+    observe(api, FLEET)
+
+    assert 9 == len(cloud.requests("GET")) - before

@@ -1,0 +1,101 @@
+"""From nothing to a cluster, and what happens to it then: the promises of ``provision`` and ``plan``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from conftest import Fleet
+
+pytestmark = pytest.mark.lab
+
+NODES = [f"koprogo-{pool}-{n}" for pool in ("cp", "worker") for n in (1, 2, 3)]
+
+
+def restarts(fleet: Fleet) -> dict[str, str]:
+    """Return systemd's invocation ids of K3s on every node: a restart gives a new one."""
+    return {
+        node: fleet.on(node, "systemctl show --property=InvocationID --value k3s k3s-agent ssh chrony") for node in NODES
+    }
+
+
+def test_the_cluster_is_what_the_fleet_file_says(fleet: Fleet) -> None:
+    """Six nodes are Ready, the control planes take no workloads, and secrets are encrypted in etcd."""
+    nodes = json.loads(fleet.kubectl("get", "nodes", "-o", "json"))["items"]
+    ready = {
+        node["metadata"]["name"]: condition["status"]
+        for node in nodes
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready"
+    }
+    tainted = {node["metadata"]["name"] for node in nodes if "NoSchedule" in json.dumps(node["spec"].get("taints", []))}
+
+    assert dict.fromkeys(NODES, "True") == ready
+    assert set(NODES[:3]) == tainted
+    assert "Enabled" in fleet.on(NODES[0], "k3s secrets-encrypt status")
+
+
+def test_the_release_answers_on_the_node_port_of_every_worker(fleet: Fleet) -> None:
+    """A request over the vRack to NodePort 30080 reaches the API's pods."""
+    for address in ("10.0.0.21", "10.0.0.22", "10.0.0.23"):
+        assert fleet.on(NODES[0], f"curl -sf --max-time 5 -o /dev/null -w %{{http_code}} http://{address}:30080/health") == "200"
+
+
+def test_the_secret_in_the_cluster_came_sealed(fleet: Fleet) -> None:
+    """The Secret belongs to a SealedSecret, and its value is not in the latter."""
+    secret = json.loads(fleet.kubectl("get", "secret", "koprogo-api", "-n", "koprogo", "-o", "json"))
+    sealed = fleet.kubectl("get", "sealedsecret", "koprogo-api", "-n", "koprogo", "-o", "json")
+
+    assert [owner["kind"] for owner in secret["metadata"]["ownerReferences"]] == ["SealedSecret"]
+    assert not any(value in sealed for value in secret["data"].values())
+
+
+def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
+    """It reports no change, writes nothing to OVH, restarts nothing, and makes no new Helm revision."""
+    written, invocations = fleet.written(), restarts(fleet)
+    revisions = fleet.kubectl("get", "secrets", "-n", "koprogo", "-l", "owner=helm", "-o", "name")
+
+    events = fleet.events("provision", "--yes")
+
+    assert ("summary", "lab", 0, 0, set(NODES)) == (
+        events[-1]["event"],
+        events[-1]["target"],
+        events[-1]["changed"],
+        events[-1]["failed"],
+        set(events[-1]["hosts"]),
+    )
+    assert written == fleet.written()
+    assert invocations == restarts(fleet)
+    assert revisions == fleet.kubectl("get", "secrets", "-n", "koprogo", "-l", "owner=helm", "-o", "name")
+
+
+def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:
+    """A stopped K3s, an edited file, a deleted rule and a deleted Secret: plan names exactly these, provision mends them."""
+    fleet.on("koprogo-worker-1", "systemctl stop k3s-agent")
+    fleet.on("koprogo-cp-2", "echo 'debug: true' >> /etc/rancher/k3s/config.yaml")
+    fleet.on("koprogo-worker-2", "ufw delete allow from 10.0.0.0/24 to any port 10250 proto tcp")
+    fleet.on("koprogo-cp-3", "sed -i s/MaxAuthTries.*/MaxAuthTries\\ 6/ /etc/ssh/sshd_config.d/10-koprogo.conf")
+    fleet.kubectl("delete", "sealedsecret,secret", "koprogo-api", "-n", "koprogo")
+
+    found = fleet.differences()
+
+    assert {"", "koprogo-worker-1", "koprogo-cp-2", "koprogo-worker-2", "koprogo-cp-3"} == set(found)
+    assert ["service k3s-agent"] == found["koprogo-worker-1"]
+    assert ["file /etc/rancher/k3s/config.yaml"] == found["koprogo-cp-2"]
+    assert len(found["koprogo-worker-2"]) == 1
+    assert "10250" in found["koprogo-worker-2"][0]
+    assert ["file /etc/ssh/sshd_config.d/10-koprogo.conf"] == found["koprogo-cp-3"]
+    assert any("koprogo-api" in what for what in found[""])
+
+    mended = fleet.summary("provision", "--yes")
+
+    assert mended["changed"] == sum(map(len, found.values()))
+    assert fleet.differences() == {}
+
+
+def test_no_object_was_ever_made_twice(fleet: Fleet) -> None:
+    """Whatever was run before, each name was created once at OVH."""
+    created = Counter(call for call in fleet.written() if call.endswith("/instance"))
+
+    assert [6] == list(created.values())
