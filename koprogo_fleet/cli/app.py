@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 
 import typer
-from rich.console import Console
 
 from koprogo_fleet.cli import inventory, k3s, kubectl, lab, provision
-from koprogo_fleet.cli.render import PeopleView
-from koprogo_fleet.core.errors import EXIT_INTERRUPTED, KoprogoError
+from koprogo_fleet.cli.render import PeopleView, people_console
+from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
 Exit codes: 0 everything is as desired; 1 the run ended, but something is not as desired; 2 stopped by an error that
-is explained; 3 a plan found differences; 130 interrupted.
+is explained; 3 a plan found differences; 70 a bug; 130 interrupted.
 """
 
 app = typer.Typer(
@@ -34,18 +34,30 @@ app.add_typer(lab.app, name="lab")
 
 
 def main() -> None:
-    """Run the command line; explained errors become a message and an exit code, never a traceback."""
+    """Run the command line; what goes wrong becomes a message and an exit code."""
     sys.exit(run(app))
 
 
-def run(command: Callable[..., object]) -> int:
-    """Run a typer application and return its exit code."""
+def run(command: Callable[[], object]) -> int:
+    """
+    Run a typer application and return its exit code.
+
+    An explained error is shown without a traceback, and so is a wrong option, by typer itself. Anything else is a bug:
+    its traceback stays in sight.
+    """
+    errors = people_console(stderr=True)
     try:
-        result = command(standalone_mode=False)
+        command()
     except KoprogoError as error:
-        PeopleView(Console(stderr=True)).error(error)
+        PeopleView(errors).error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted. Run the same command again: it goes on from here.")
-        return EXIT_INTERRUPTED
-    return result if isinstance(result, int) else 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else EXIT_OK
+        if code == EXIT_INTERRUPTED:
+            errors.print("Interrupted. Run the same command again: it goes on from here.")
+        return code
+    except Exception:  # noqa: BLE001 - the last resort: shown in full, and told from "not as desired" by its exit code
+        traceback.print_exc()
+        errors.print("This is a bug in koprogo-fleet. Please report it with the lines above.")
+        return EXIT_BUG
+    return EXIT_OK

@@ -7,11 +7,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target
-from koprogo_fleet.cli.render import PeopleView
+from koprogo_fleet.cli.render import PeopleView, people_console
 from koprogo_fleet.cli.scaffold import ensure_inventory
 from koprogo_fleet.workflows.inventory import sync_inventory
 from koprogo_fleet.workflows.nornir import open_nornir
@@ -33,7 +32,7 @@ def sync(
     Example: koprogo-fleet inventory sync
     """
     choice = choose(target)
-    console = Console()
+    console = people_console()
     with PeopleView(console) as view:
         view.target(choice.kind, choice.reason)
         directory = ensure_inventory(inventory, choice.environment, view.event)
@@ -70,4 +69,4 @@ def show(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_jso
             host["region"],
             f"{volume['size_gb']} GB" if volume else "",
         )
-    Console().print(table)
+    people_console().print(table)

@@ -7,10 +7,10 @@ import sys
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
+from koprogo_fleet.cli.render import people_console
 from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
 from koprogo_fleet.core.events import ignore
 from koprogo_fleet.workflows.status import k3s_status
@@ -43,7 +43,7 @@ def status(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_j
             table.add_row(
                 server.host, health.service, health.version, etcd, health.leader or "none", megabytes, health.api
             )
-        console = Console()
+        console = people_console()
         console.print(table)
         console.print(found.verdict, highlight=False)
     raise typer.Exit(EXIT_OK if found.healthy else EXIT_NOT_CONVERGED)

@@ -7,11 +7,10 @@ import sys
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_LAB, Json, LabName
-from koprogo_fleet.cli.render import PeopleView
+from koprogo_fleet.cli.render import PeopleView, people_console
 from koprogo_fleet.lab.lab import Lab
 
 app = typer.Typer(
@@ -27,10 +26,10 @@ def up(lab: LabName = DEFAULT_LAB) -> None:
 
     Example: sudo koprogo-fleet lab up
     """
-    with PeopleView(Console()) as view:
+    with PeopleView(people_console()) as view:
         endpoints = Lab(lab).up(view.event)
         view.pause()
-        Console().print(f"The lab {lab!r} is up: OVH API {endpoints.ovh_url}, Vault {endpoints.vault_address}")
+        people_console().print(f"The lab {lab!r} is up: OVH API {endpoints.ovh_url}, Vault {endpoints.vault_address}")
 
 
 @app.command()
@@ -44,10 +43,17 @@ def status(lab: LabName = DEFAULT_LAB, as_json: Json = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), default=str) + "\n")
         return
-    console = Console()
-    table = Table("What", "State", title=f"Lab {lab}")
-    for name, state in found.rows():
-        table.add_row(name, state)
+    console = people_console()
+    if found.subnet is None:
+        console.print(f"The lab {lab!r} is not up. Next: sudo koprogo-fleet lab up", highlight=False)
+        return
+    services = ", ".join(f"{name} {'runs' if runs else '[red]is down[/]'}" for name, runs in found.services.items())
+    console.print(f"Lab {lab!r}, public network {found.subnet}: {services}", highlight=False)
+    table = Table("Machine", "State", "Addresses", "Memory", "Instance")
+    for machine in found.machines:
+        state = "[green]running[/]" if machine.running else "[red]stopped[/]"
+        addresses = ", ".join(map(str, machine.addresses))
+        table.add_row(machine.name, state, addresses, f"{machine.memory / 1e6:.0f} MB", machine.id)
     console.print(table)
 
 
@@ -58,7 +64,7 @@ def down(lab: LabName = DEFAULT_LAB) -> None:
 
     Example: sudo koprogo-fleet lab down
     """
-    with PeopleView(Console()) as view:
+    with PeopleView(people_console()) as view:
         Lab(lab).down(view.event)
         view.pause()
-        Console().print(f"The lab {lab!r} is gone.")
+        people_console().print(f"The lab {lab!r} is gone.")

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from koprogo_fleet.workflows.target import LAB, OVH
+
+
+class TargetKind(StrEnum):
+    """What ``--target`` may be."""
+
+    LAB = LAB
+    OVH = OVH
+
 
 Inventory = Annotated[
     Path,
     typer.Option("--inventory", help="Folder with one folder per environment.", envvar="KOPROGO_INVENTORY"),
 ]
 Target = Annotated[
-    str | None,
+    TargetKind | None,
     typer.Option("--target", help="lab or ovh; by default OVH where credentials are set.", envvar="KOPROGO_TARGET"),
 ]
 LabName = Annotated[

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target, Yes
-from koprogo_fleet.cli.render import JsonView, PeopleView, View
+from koprogo_fleet.cli.render import JsonView, PeopleView, View, people_console
 from koprogo_fleet.cli.scaffold import ensure_inventory
-from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK, InputError, KoprogoError
+from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError, KoprogoError
 from koprogo_fleet.workflows import provision as workflow
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.target import LAB, Choice, choose, open_target
 
 NEXT_STEPS = (
     "Next: koprogo-fleet k3s status                  how the control plane is",
-    "      koprogo-fleet kubectl get pods -A         the cluster itself, through an SSH tunnel",
+    "      koprogo-fleet kubectl -- get pods -A      the cluster itself, through an SSH tunnel",
     "      koprogo-fleet plan                        what differs from fleet.yaml (exit code 3)",
 )
 LAB_STEPS = ("      sudo koprogo-fleet lab down               remove the lab and all that belongs to it",)
@@ -36,10 +36,9 @@ def provision(
 
     Without OVH credentials this works on the embedded lab. Running it again changes only what is not as desired.
 
-    Examples:
-      sudo koprogo-fleet provision --yes
+    Example: sudo koprogo-fleet provision --yes
 
-      koprogo-fleet provision --target ovh --json --yes
+    Example: koprogo-fleet provision --target ovh --json --yes
     """
     if as_json and not yes:
         raise InputError(
@@ -57,8 +56,8 @@ def provision(
             planned = Report()
             workflow.plan(fleet, directory, opened, view.event, planned)
             view.differences("Plan", planned)
-            if planned.changed and not typer.confirm("Apply this plan?"):
-                raise typer.Exit(EXIT_OK)
+            if planned.changed and not _confirmed():
+                raise typer.Exit(EXIT_CHANGES)
         workflow.provision(fleet, directory, opened, view.event, report)
         view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == LAB else ())))
 
@@ -88,7 +87,20 @@ def plan(
 
 
 def _view(*, as_json: bool) -> View:
-    return JsonView() if as_json else PeopleView(Console())
+    return JsonView() if as_json else PeopleView(people_console())
+
+
+def _confirmed() -> bool:
+    try:
+        return typer.confirm("Apply this plan?")
+    except typer.Abort as error:
+        if sys.stdin.isatty():
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        raise InputError(
+            "nobody answered whether to apply the plan: nothing was changed",
+            cause="standard input is not a terminal",
+            next_step="koprogo-fleet provision --yes, which does not ask",
+        ) from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +21,18 @@ from koprogo_fleet.core.events import Event, HostDone, Note, PhaseEnded, PhaseSt
 from koprogo_fleet.workflows.run import Report
 
 SIGNS = {Operation.CREATE: "[green]+[/]", Operation.CHANGE: "[yellow]~[/]", Operation.DELETE: "[red]-[/]"}
+
+
+PIPE_WIDTH = 120
+"""Columns of tables where no terminal says how wide it is."""
+
+
+def people_console(*, stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal; in a pipe wide enough for a table."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
+    return console
 
 
 class View(AbstractContextManager["View"], Protocol):
@@ -67,7 +80,7 @@ class PeopleView:
 
     def target(self, kind: str, reason: str) -> None:
         """Say what the run works on, first of all."""
-        self._console.print(f"Target: [bold]{kind}[/] - {escape(reason)}", highlight=False)
+        self._line(f"Target: [bold]{kind}[/] - {escape(reason)}")
 
     def event(self, event: Event) -> None:
         """Show one event; waits only move the spinner."""
@@ -97,7 +110,7 @@ class PeopleView:
             self._status.update(text)
 
     def _line(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def differences(self, title: str, report: Report) -> None:
         """Show every difference under its host."""
@@ -125,7 +138,7 @@ class PeopleView:
         """Show a table of hosts, what could not apply, and what to do next."""
         self.pause()
         phases = list(dict.fromkeys(title for host in report.hosts.values() for title in host.seconds))
-        table = Table("Host", *(f"{phase} s" for phase in phases), "Differences", "State", title=f"{kind}: hosts")
+        table = Table("Host", *phases, "Differences", "State", title=f"Target {kind}: seconds per host and phase")
         for name, host in report.hosts.items():
             times = [f"{host.seconds[phase]:.1f}" if phase in host.seconds else "" for phase in phases]
             state = "[red]failed[/]" if host.error else "[green]as desired[/]"

@@ -6,7 +6,6 @@ import ssl
 from http import HTTPStatus
 
 import httpx2
-from lightkube import ApiError
 
 from koprogo_fleet.core.errors import KubernetesError
 
@@ -71,9 +70,11 @@ def explained(error: httpx2.HTTPError, server: str, what: str) -> KubernetesErro
 
 
 def _said(error: httpx2.HTTPStatusError) -> str:
-    if isinstance(error, ApiError):
-        return str(error.status.message)
-    return error.response.text.strip() or error.response.reason_phrase
+    """Return the server's own message: that of a Status object, or else the text as it is."""
+    try:
+        return str(error.response.json()["message"])
+    except (ValueError, LookupError, TypeError):
+        return error.response.text.strip() or error.response.reason_phrase
 
 
 def _tls_failure(error: BaseException) -> ssl.SSLError | None:

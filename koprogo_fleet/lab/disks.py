@@ -79,8 +79,9 @@ def plug(leader: int, name: str, volume_id: str, loop: LoopDevice) -> None:
     script = """\
 set -eu
 major=${1%:*} minor=${1#*:} device=/dev/$2 link=$3
-[ -b "$device" ] || mknod -m 660 "$device" b "$major" "$minor"
+[ -b "$device" ] || mknod "$device" b "$major" "$minor"
 chgrp disk "$device"
+chmod 660 "$device"
 mkdir -p "${link%/*}"
 ln -sfn "../../$2" "$link"
 """
@@ -93,7 +94,7 @@ def unplug(leader: int, name: str, volume_id: str) -> None:
 
 
 def _inside(leader: int, script: str, *arguments: str) -> None:
-    run(["nsenter", "--target", str(leader), "--mount", "sh", "-c", script, "sh", *arguments])
+    run(["nsenter", "--target", str(leader), "--mount", "--pid", "sh", "-c", script, "sh", *arguments])
 
 
 def _listed(path: str) -> LoopDevice:

@@ -30,7 +30,7 @@ from koprogo_fleet.lab.records import Record
 from koprogo_fleet.lab.seed import write_seed
 from koprogo_fleet.lab.uplink import resolvers
 
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 60
 NSPAWN_STATE = Path("/run/systemd/nspawn")  # where an nspawn that was killed leaves its lock and its mount point
 POWER_OFF = signal.SIGRTMIN + 4  # what systemd takes for its power button
@@ -175,7 +175,15 @@ class NspawnMachines:
         self._end(record.machine.id)
         for directory in (place.upper, place.work, place.root, *(place.data / name for name in DATA_DIRECTORIES)):
             directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        layers = f"lowerdir={ensure_image()},upperdir={place.upper},workdir={place.work}"
+        if not place.image.is_dir():
+            if place.image.is_symlink():
+                raise KoprogoError(
+                    f"the base image of the machine {record.machine.name} is gone: {place.image.readlink()}",
+                    cause="somebody emptied the cache while the lab was up",
+                    next_step=f"koprogo-fleet lab down --lab {self._paths.name}, then up again",
+                )
+            place.image.symlink_to(ensure_image())
+        layers = f"lowerdir={place.image.resolve()},upperdir={place.upper},workdir={place.work}"
         run(["mount", "-t", "overlay", "-o", layers, f"koprogo-lab-{self._paths.name}", place.root])
         write_seed(place.root, record.machine, resolvers())
         self._write_devices(place, record)

@@ -98,6 +98,11 @@ class MachinePaths:
         return self.directory / "machine.json"
 
     @property
+    def image(self) -> Path:
+        """A link to the base image that the machine began with; a newer one must not be put under its changes."""
+        return self.directory / "image"
+
+    @property
     def upper(self) -> Path:
         """What the machine has changed of the base image."""
         return self.directory / "upper"

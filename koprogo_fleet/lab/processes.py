@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from koprogo_fleet.core.errors import KoprogoError, WaitTimeout
+from koprogo_fleet.core.errors import WaitTimeout
 from koprogo_fleet.core.wait import NotYet, wait_for
 
 # $0 is the process file; the 22nd field of stat is the start time, and "(sh)" before it has no blank.
@@ -37,18 +37,15 @@ class Process:
 
 def start_daemon(
     argv: Sequence[str | Path], *, process_file: Path, log: Path, environment: Mapping[str, str] | None = None
-) -> Process:
+) -> None:
     """
-    Start a program in a session of its own, with its output appended to *log*.
+    Start a program in a session of its own; whether it goes on running is for :func:`running` to tell.
 
     Args:
         argv: the program and its arguments.
-        log: receives its standard output and error; 0600.
+        log: its standard output and error are appended to it; 0600.
         process_file: remembers the process for :func:`running` and :func:`stop`.
         environment: replaces ours where given.
-
-    Raises:
-        KoprogoError: it ended at once; carries the end of the log.
     """
     process_file.unlink(missing_ok=True)
     with log.open("ab") as stream:
@@ -69,10 +66,6 @@ def start_daemon(
             raise NotYet("it has not said its number")
 
     wait_for(f"{argv[0]} to start", introduced, seconds=10, interval=0.01)
-    process = running(process_file)
-    if process is None:
-        raise KoprogoError(f"{argv[0]} ended at once; the end of {log}:\n{log_tail(log)}")
-    return process
 
 
 def running(process_file: Path) -> Process | None:

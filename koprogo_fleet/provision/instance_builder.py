@@ -108,7 +108,7 @@ class InstanceBuilder:
             f"instance {node.name}",
             lambda: instances.create_instance(self._around.api, new),
             find,
-            seconds=self._around.limits.lost_answer,
+            limits=self._around.limits,
             listener=self._around.listener,
         )
         self._around.listener(Note(f"instance {node.name} created ({created.id})"))
@@ -135,6 +135,7 @@ class InstanceBuilder:
             f"{node.name}: instance ACTIVE with a public and a vRack address",
             look,
             seconds=self._around.limits.instance,
+            interval=self._around.limits.look_every,
             listener=self._around.listener,
             cause="OVH is slow, or out of room in this region",
             next_step=f"look at instance {instance_id} in the OVH manager; run the command again to go on waiting",
@@ -153,6 +154,7 @@ class InstanceBuilder:
             f"{node.name}: the failed instance {instance_id} is gone",
             look,
             seconds=self._around.limits.deletion,
+            interval=self._around.limits.look_every,
             listener=self._around.listener,
             next_step=f"delete instance {instance_id} in the OVH manager, then run the command again",
         )

@@ -17,8 +17,8 @@ class NodeBuilder:
 
     def __init__(self, around: Surroundings, host_keys: HostKeys) -> None:
         api = around.api
-        self._instances_listed = Shared(lambda: instances.list_instances(api))
-        self._volumes_listed = Shared(lambda: volumes.list_volumes(api))
+        self._instances_listed = Shared(lambda: instances.list_instances(api), around.limits.look_every)
+        self._volumes_listed = Shared(lambda: volumes.list_volumes(api), around.limits.look_every)
         self._instances = InstanceBuilder(around, host_keys, self._instances_listed)
         self._volumes = VolumeBuilder(around, self._volumes_listed)
 

@@ -10,12 +10,13 @@ from typing import Generic, TypeVar
 from koprogo_fleet.core.errors import Interrupted, OvhUnavailable, WaitTimeout
 from koprogo_fleet.core.events import Listener, Note
 from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.provision.surroundings import Limits
 
 T = TypeVar("T")
 
 
 def create_once(
-    what: str, create: Callable[[], T], find: Callable[[], T | None], *, seconds: float, listener: Listener
+    what: str, create: Callable[[], T], find: Callable[[], T | None], *, limits: Limits, listener: Listener
 ) -> T:
     """
     Call *create*; if its answer is lost, *find* the object by its name instead of creating it again.
@@ -24,7 +25,7 @@ def create_once(
         what: the object, in words.
         create: makes the POST.
         find: looks at a list.
-        seconds: how long to look: OVH may show a new object late.
+        limits: say how long to look: OVH may show a new object late.
         listener: told when the object is taken over.
 
     Raises:
@@ -41,10 +42,16 @@ def create_once(
         return found
 
     try:
-        found = wait_for(f"{what}: in OVH's list, as the answer was lost", look, seconds=seconds, listener=listener)
+        found = wait_for(
+            f"{what}: in OVH's list, as the answer was lost",
+            look,
+            seconds=limits.lost_answer,
+            interval=limits.look_every,
+            listener=listener,
+        )
     except WaitTimeout:
         raise OvhUnavailable(
-            f"{lost.seen}; {what} did not appear within {seconds:.0f} s",
+            f"{lost.seen}; {what} did not appear within {limits.lost_answer:.0f} s",
             method=lost.method,
             path=lost.path,
             status=lost.status,
@@ -64,7 +71,7 @@ class Shared(Generic[T]):
         Interrupted: :meth:`stop` was called; this ends every wait.
     """
 
-    def __init__(self, read: Callable[[], T], max_age: float = 1.0) -> None:
+    def __init__(self, read: Callable[[], T], max_age: float) -> None:
         self._read = read
         self._max_age = max_age
         self._lock = threading.Lock()

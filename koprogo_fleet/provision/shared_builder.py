@@ -55,7 +55,7 @@ class _Builder:
             f"SSH key {action.name}",
             lambda: ssh_keys.create_ssh_key(self._api, action.name, action.public_key),
             lambda: next((key for key in ssh_keys.list_ssh_keys(self._api) if key.name == action.name), None),
-            seconds=self._limits.lost_answer,
+            limits=self._limits,
             listener=self._listener,
         )
         self._ssh_keys[action.name] = key.id
@@ -68,7 +68,7 @@ class _Builder:
             lambda: next(
                 (item for item in networks.list_private_networks(self._api) if item.name == action.name), None
             ),
-            seconds=self._limits.lost_answer,
+            limits=self._limits,
             listener=self._listener,
         )
         self._listener(Note(f"private network {action.name} created"))
@@ -79,7 +79,7 @@ class _Builder:
             f"subnet {action.cidr}",
             lambda: networks.create_subnet(self._api, network.id, action.cidr, self._region),
             lambda: next((item for item in networks.list_subnets(self._api, network.id)), None),
-            seconds=self._limits.lost_answer,
+            limits=self._limits,
             listener=self._listener,
         )
         self._listener(Note(f"subnet {action.cidr} created"))
@@ -91,7 +91,7 @@ class _Builder:
             lambda: next(
                 (item for item in groups.list_groups(self._api, self._region) if item.name == action.name), None
             ),
-            seconds=self._limits.lost_answer,
+            limits=self._limits,
             listener=self._listener,
         )
         self._groups[action.name] = group.id
@@ -129,7 +129,7 @@ class _Builder:
             f"private network {network.name}: ACTIVE in {self._region}",
             look,
             seconds=self._limits.network,
-            interval=0.5,
+            interval=self._limits.look_every,
             listener=self._listener,
             cause="OVH is slow, or the project is not in a vRack",
             next_step="look at the project's private networks and vRack in the OVH manager, then run the command again",

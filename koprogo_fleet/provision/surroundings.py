@@ -26,13 +26,14 @@ class HostKeys(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long each wait may take, in seconds."""
+    """How long each wait may take, and how often is looked at first; in seconds."""
 
     lost_answer: float = 20.0
     network: float = 600.0
     instance: float = 900.0
     volume: float = 360.0
     deletion: float = 300.0
+    look_every: float = 1.0
 
 
 @dataclass(frozen=True)

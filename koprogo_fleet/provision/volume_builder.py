@@ -30,7 +30,7 @@ class VolumeBuilder:
                 around.api, name, around.fleet.region, action.volume.size_gb, action.volume.type
             ),
             lambda: self._find(name),
-            seconds=around.limits.lost_answer,
+            limits=around.limits,
             listener=around.listener,
         )
         around.listener(Note(f"volume {name} created"))
@@ -50,7 +50,7 @@ class VolumeBuilder:
                 f"attachment of volume {name}",
                 lambda: volumes.attach_volume(around.api, volume.id, instance_id),
                 lambda: found if (found := self._find(name)) and found.attached_to else None,
-                seconds=around.limits.lost_answer,
+                limits=around.limits,
                 listener=around.listener,
             )
         self._wait(
@@ -76,7 +76,7 @@ class VolumeBuilder:
             f"{node.name}: volume {state}",
             look,
             seconds=self._around.limits.volume,
-            interval=0.5,
+            interval=self._around.limits.look_every,
             listener=self._around.listener,
             cause="OVH is slow, or the volume ended in an error",
             next_step=f"look at volume {volume_name(node)} in the OVH manager; run the command again to go on waiting",

@@ -9,6 +9,8 @@ from koprogo_fleet.ssh.session import Completed
 
 _CAUSES = (
     ("No space left on device", "the disk is full", "df -h; df -i"),
+    # what dash's own echo and printf say of a full disk
+    (": I/O error", "the disk is full, or defective", "df -h; dmesg | tail"),
     ("Disk quota exceeded", "the disk quota is used up", "df -h"),
     (
         "Read-only file system",

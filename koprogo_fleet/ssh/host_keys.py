@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +74,12 @@ class KnownHosts:
     An OpenSSH ``known_hosts`` file with one key a host: ``name,address ssh-ed25519 AAAA…``.
 
     It is written by this class alone, sorted and whole, so that it can be reviewed in Git; ``ssh -o
-    UserKnownHostsFile=… -o HostKeyAlias=<name>`` reads it too.
+    UserKnownHostsFile=… -o HostKeyAlias=<name>`` reads it too. One object may be used by several threads.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writing = threading.Lock()  # nodes are made in parallel, and none may lose the other's key
 
     def get(self, name: str) -> str | None:
         """
@@ -99,11 +101,13 @@ class KnownHosts:
         key_blob(public_line)
         names = (name, *(address for address in addresses if address != name))
         key = " ".join(public_line.split()[:2])
-        self._write([*self._without(names), _Entry(names, key)])
+        with self._writing:
+            self._write([*self._without(names), _Entry(names, key)])
 
     def remove(self, name: str) -> None:
         """Forget the host *name*; an unknown one is fine."""
-        self._write([entry for entry in self._read() if name not in entry.names])
+        with self._writing:
+            self._write([entry for entry in self._read() if name not in entry.names])
 
     def _without(self, names: Sequence[str]) -> list[_Entry]:
         # An address that now belongs to another host is taken away from its former owner.

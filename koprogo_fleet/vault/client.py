@@ -65,7 +65,7 @@ class Vault:
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(VaultUnavailable),
             stop=tenacity.stop_after_delay(patience),
-            wait=tenacity.wait_exponential_jitter(initial=0.2, max=3),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
             reraise=True,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from koprogo_fleet.workflows.inventory import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.target import Target
+from koprogo_tasks import Artifact
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Context:
         dry_run: look and tell, change nothing.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
         nornir: None until the phase that writes the inventory.
+        artifacts: the K3s binary and images; empty until the phase that gets them.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
     """
 
@@ -49,6 +51,7 @@ class Context:
     report: Report
     nodes_exist: bool = False
     nornir: Nornir | None = None
+    artifacts: Sequence[Artifact] = ()
     passwords: Tokens | None = None
 
     @property
@@ -93,7 +96,7 @@ class Context:
     ) -> dict[str, Outcome]:
         """Run a Nornir task on *hosts* in parallel and put its outcomes into the report; see :meth:`Report.add`."""
         assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
-        outcomes = run_on(self.nornir, hosts, phase, task, self.listener, **options)
+        outcomes = run_on(self.nornir, hosts, phase, task, self.listener, options)
         self.report.add(phase, outcomes.values())
         return outcomes
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nornir import InitNornir
@@ -38,6 +40,7 @@ def open_nornir(directory: Path) -> Nornir:
 
     Its log file is off: Nornir logs the arguments of tasks.
     """
+    logging.getLogger("nornir").addHandler(logging.NullHandler())  # or Python prints its tracebacks to stderr
     return InitNornir(
         inventory={"plugin": "OVHInventory", "options": {"directory": str(directory), "source": "files"}},
         runner={"plugin": "threaded", "options": {"num_workers": WORKERS}},
@@ -45,16 +48,16 @@ def open_nornir(directory: Path) -> Nornir:
     )
 
 
-def run_on(
+def run_on(  # noqa: PLR0913, PLR0917 - Nornir's run, and what Nornir leaves open
     nornir: Nornir,
     hosts: Iterable[str],
     phase: str,
     task: Callable[..., Result],
     listener: Listener,
-    **options: Any,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Outcome]:
     """
-    Run *task* on *hosts* in parallel; return an outcome for each of them.
+    Run *task* with *options* on *hosts* in parallel; return an outcome for each of them.
 
     Raises:
         InputError: *hosts* is empty: nothing would be done, and that is not success.

@@ -110,11 +110,11 @@ def open_target(choice: Choice, listener: Listener, lab_name: str = "default") -
 
 def _lab(choice: Choice, listener: Listener, name: str) -> Target:
     from koprogo_fleet.lab import images, kubernetes, standin
+    from koprogo_fleet.lab.image import ensure_image
     from koprogo_fleet.lab.lab import Lab
 
-    lab = Lab(name)
-    endpoints = lab.up(listener)
-    kubernetes.start_build(lab.base_image, listener)
+    endpoints = Lab(name).up(listener)
+    kubernetes.start_build(ensure_image(listener), listener)  # goes on while the nodes are provisioned
 
     def stand_in() -> Path:
         kubernetes.wait_until_built(listener)

@@ -47,7 +47,8 @@ def converge(
 
     Args:
         task: the Nornir task; its host is the node.
-        resources: looked at all at once, mended in this order. The first that cannot be mended ends it.
+        resources: all looked at before any is mended, then mended in this order; the first that cannot be ends it.
+            One that depends on an earlier one therefore decides for the case that it is not there yet, too.
         handlers: sh by name (``{"restart ssh": "systemctl restart ssh"}``). Those that a change notifies run once, at
             the end, in this order. One that could not run, because something failed before, runs the next time.
         dry_run: look and decide only; the answer is that of a real run. Default: Nornir's own setting.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -76,7 +77,9 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
-def k3s(task: Task, fleet: Fleet, tokens: Tokens, dry_run: bool | None = None) -> Result:
+def k3s(
+    task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], dry_run: bool | None = None
+) -> Result:
     """
     Converge K3s' files and service on one node; ask for one restart if any of them changed.
 
@@ -86,6 +89,7 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, dry_run: bool | None = None) -
         task: given by Nornir.
         fleet: the desired state.
         tokens: as this node needs them, see :class:`koprogo_fleet.hosts.k3s.node.Tokens`.
+        artifacts: what :func:`push_k3s_artifacts` pushed; K3s is restarted when any of them is another one.
         dry_run: only look and tell.
 
     Returns:
@@ -99,8 +103,9 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, dry_run: bool | None = None) -
     addresses = Addresses(
         IPv4Address(task.host.hostname or ""), _interface_with(session, task.host["vrack"]["mac"], task.host.name)
     )
+    checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
     handlers = {RESTART: restart_script(unit_name(node.role))}
-    return converge(task, resources_of(fleet, node, tokens, addresses), handlers=handlers, dry_run=dry_run, timeout=120)
+    return converge(task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120)
 
 
 def _interface_with(session: Session, mac: str, host: str) -> str:

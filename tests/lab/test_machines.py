@@ -146,7 +146,7 @@ def test_private_nic_is_left_to_its_owner(nodes: tuple[Node, Node]) -> None:
 
 
 def test_packages_and_firewall(nodes: tuple[Node, Node]) -> None:
-    """apt reaches a mirror through the host's address translation, and ufw filters packets."""
+    """The node's apt reaches a mirror through the host's address translation, and ufw filters packets."""
     _, node = nodes
     node.run("sudo apt-get -q update", seconds=120)
     node.run("sudo DEBIAN_FRONTEND=noninteractive apt-get -qq install -y ufw tree", seconds=180)

@@ -32,7 +32,7 @@ class VrackAddress:
     def content(self) -> str:
         """Return the networkd file. No gateway: the default route stays on the public interface."""
         return (
-            f"# Written by koprogo-fleet.\n[Match]\nPermanentMACAddress={self.mac}\n\n[Link]\nMTUBytes={self.mtu}\n\n"
+            f"# Written by koprogo-fleet.\n[Match]\nMACAddress={self.mac}\n\n[Link]\nMTUBytes={self.mtu}\n\n"
             f"[Network]\nAddress={self.address}\nDHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
         )
 

@@ -36,8 +36,12 @@ class Addresses:
     vrack_interface: str
 
 
-def k3s(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses) -> tuple[Resource, ...]:
-    """Return the directories, files and service of *node*. The binary and images are pushed before."""
+def k3s(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses, artifacts: str) -> tuple[Resource, ...]:
+    """
+    Return the directories, files and service of *node*.
+
+    The binary and images are pushed before; *artifacts* is their checksum, see :func:`~koprogo_fleet.hosts.k3s.unit.unit`.
+    """
     name = unit_name(node.role)
     text = config(fleet, node, public_address=addresses.public, vrack_interface=addresses.vrack_interface)
     own_token = tokens.server if node.role is Role.SERVER else tokens.agent
@@ -50,7 +54,7 @@ def k3s(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses) -> tuple
     return (
         *resources,
         File(paths.CONFIG, text, mode="0600", notify=(RESTART,)),
-        File(f"/etc/systemd/system/{name}.service", unit(node.role), notify=(RESTART,)),
+        File(f"/etc/systemd/system/{name}.service", unit(node.role, artifacts), notify=(RESTART,)),
         K3sService(name),
     )
 

@@ -11,11 +11,18 @@ def unit_name(role: Role) -> str:
     return "k3s" if role is Role.SERVER else "k3s-agent"
 
 
-def unit(role: Role) -> str:
-    """Return the text of the unit. ``KillMode=process`` lets pods live on while K3s restarts."""
+def unit(role: Role, artifacts: str) -> str:
+    """
+    Return the text of the unit. ``KillMode=process`` lets pods live on while K3s restarts.
+
+    Args:
+        role: of the node.
+        artifacts: a checksum of the binary and images, which K3s reads at its start: with another one the unit
+            differs, and so K3s is restarted.
+    """
     name = unit_name(role)
     return f"""\
-# Written by koprogo-fleet.
+# Written by koprogo-fleet. Binary and images: {artifacts}
 [Unit]
 Description=Lightweight Kubernetes
 Documentation=https://k3s.io

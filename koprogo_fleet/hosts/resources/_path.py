@@ -35,7 +35,7 @@ def check_path(path: str) -> None:
 
 def check_mode(mode: str) -> None:
     """Raise InputError unless *mode* is octal: a Python or YAML integer would be another one than was written."""
-    if not re.fullmatch(r"0?[0-7]{3,4}", mode):
+    if not re.fullmatch(r"[0-7]{3,4}", mode):
         raise InputError(f"not octal permissions, as in '0644': {mode!r}")
 
 

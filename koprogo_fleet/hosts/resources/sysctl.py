@@ -29,7 +29,7 @@ class Sysctl:
     file: str
 
     def __post_init__(self) -> None:
-        if bad := [key for key in self.settings if not re.fullmatch(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.:-]+)+", key)]:
+        if bad := [key for key in self.settings if not re.fullmatch(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.-]+)+", key)]:
             raise InputError(f"not a kernel setting: {', '.join(map(repr, bad))}")
 
     @property
@@ -38,15 +38,19 @@ class Sysctl:
         return f"kernel settings of {self.file}"
 
     def look(self) -> str:
-        """Print for each setting whether it can be written, and its value; then the file's state."""
-        lines = []
-        for key in self.settings:
-            path = _path(key)
-            lines.append(
-                f"if [ ! -e {path} ]; then echo missing; else "
-                f'[ -w {path} ] && access=rw || access=ro; value=; read -r value <{path}; echo "$access $value"; fi'
-            )
-        return "\n".join([*lines, "echo --", self._file().look()])
+        """Print for each setting whether it can be written, then the values, then the file's state."""
+        paths = [_path(key) for key in self.settings]
+        # Not by `read`: it reads byte by byte, and the kernel gives no more than the first byte of a number that way.
+        return "\n".join(
+            [
+                f"for path in {' '.join(paths)}; do",
+                'if [ ! -e "$path" ]; then echo missing; elif [ -w "$path" ]; then echo rw; else echo ro; fi',
+                "done",
+                f"grep -sH '' {' '.join(paths)}",
+                "echo --",
+                self._file().look(),
+            ]
+        )
 
     def decide(self, fact: Fact) -> Decision:
         """Set what differs and can be set."""
@@ -57,13 +61,15 @@ class Sysctl:
         differences = list(on_disk.differences) if isinstance(on_disk, Change) else []
         lines = [on_disk.script] if isinstance(on_disk, Change) else []
         reasons = []
-        for (key, wanted), line in zip(self.settings.items(), head.decode(errors="replace").splitlines(), strict=True):
-            access, _, value = line.partition(" ")
+        said = head.decode(errors="replace").splitlines()
+        values = dict(line.split(":", 1) for line in said[len(self.settings) :])
+        for (key, wanted), access in zip(self.settings.items(), said, strict=False):
+            value = " ".join(values.get(_path(key), "").split())
             if access == "missing":
                 reasons.append(f"{key}: this kernel has no such setting (yet)")
                 # It may come with a module that is loaded by an earlier step.
                 lines.append(f"if [ -e {_path(key)} ]; then {_set(key, wanted)}; fi")
-            elif value.split() != wanted.split():
+            elif value != " ".join(wanted.split()):
                 if access == "ro":
                     reasons.append(f"{key}: read-only here (the host of a container sets it), it is {value}")
                     continue

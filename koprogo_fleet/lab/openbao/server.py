@@ -8,7 +8,7 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from koprogo_fleet.core.errors import KoprogoError, MissingRequirement, VaultUnavailable
+from koprogo_fleet.core.errors import KoprogoError, MissingRequirement, VaultUnavailable, WaitTimeout
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.wait import NotYet, wait_for
@@ -19,6 +19,8 @@ from koprogo_fleet.lab.processes import log_tail, running, start_daemon, stop
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 15.0
+PORT_TIMEOUT = 5.0
+"""Seconds; a process that was just killed keeps its ports for a moment."""
 
 
 class Server:
@@ -116,9 +118,11 @@ class Server:
         file = self._directory / "ports.json"
         if file.exists():
             ports = self._ports()
-            if all(_is_free(port) for port in ports):
+            try:
+                wait_for(f"ports {ports} are free", lambda: _need_free(ports), seconds=PORT_TIMEOUT, interval=0.1)
                 return ports
-            listener(Note(f"another program has taken port {ports[0]} or {ports[1]} of OpenBao: it moves to new ones"))
+            except WaitTimeout:
+                listener(Note(f"another program has port {ports[0]} or {ports[1]} of OpenBao: it moves to new ones"))
         ports = _two_free_ports()
         write_atomically(file, json.dumps(ports))
         return ports
@@ -146,11 +150,11 @@ def _two_free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def _is_free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does: TIME_WAIT is free
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+def _need_free(ports: tuple[int, int]) -> None:
+    for port in ports:
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does: TIME_WAIT is free
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError as error:
+                raise NotYet(f"port {port} is in use") from error

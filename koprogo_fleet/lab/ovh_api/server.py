@@ -22,7 +22,7 @@ HOST = "127.0.0.1"
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"  # keeps connections open, as OVH does
 
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+    def connection_dropped(self, _error: BaseException, _environ: WSGIEnvironment | None = None) -> None:
         """End the connection: the application chose not to answer."""
         self.close_connection = True
 

@@ -31,14 +31,14 @@ def artifacts(run: Context) -> None:
     """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
     binary = run.target.k3s(run.fleet)
     run.listener(Note(f"k3s is {binary.origin}"))
-    files = [
+    run.artifacts = (
         Artifact(binary.path, paths.BINARY, binary.sha256),
         *(
             Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644")
             for image in run.target.images()
         ),
-    ]
-    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=files, dry_run=run.dry_run)
+    )
+    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=run.artifacts, dry_run=run.dry_run)
 
 
 def first_server(run: Context) -> None:
@@ -69,7 +69,9 @@ def agents(run: Context) -> None:
 
 
 def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
-    run.on_hosts(names, PHASE, k3s, fleet=run.fleet, tokens=tokens, dry_run=run.dry_run)
+    run.on_hosts(
+        names, PHASE, k3s, fleet=run.fleet, tokens=tokens, artifacts=run.artifacts, dry_run=run.dry_run
+    )
     if not run.dry_run:
         run.on_hosts(names, PHASE, k3s_ready, fleet=run.fleet, seconds=READY_SECONDS, listener=run.listener)
 

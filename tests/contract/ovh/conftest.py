@@ -1,146 +1,12 @@
-"""The emulator over loopback, with machines that exist in memory only."""
+"""The emulator for each test."""
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
-from werkzeug.serving import BaseWSGIServer
-
-from koprogo_fleet.core.events import Event
-from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.lab.machines import Machine
-from koprogo_fleet.lab.ovh_api.app import Emulator, create_app
-from koprogo_fleet.lab.ovh_api.server import bind, url_of
-from koprogo_fleet.lab.ovh_api.state import State
-from koprogo_fleet.ovh.client import OvhApi
-from koprogo_fleet.ovh.credentials import OvhCredentials
-
-
-@dataclass
-class MemoryMachines:
-    """Machines without any hardware: the protocol's other implementation."""
-
-    machines: dict[str, Machine] = field(default_factory=dict)
-    running: set[str] = field(default_factory=set)
-    networks: set[str] = field(default_factory=set)
-    attached: dict[str, str] = field(default_factory=dict)
-    public_subnet: IPv4Network = field(default=IPv4Network("198.18.7.0/24"))
-    boot_seconds: float = 0.02
-
-    def boot(self, machine: Machine) -> None:
-        """Run it."""
-        time.sleep(self.boot_seconds)
-        self.machines[machine.id] = machine
-        self.running.add(machine.id)
-
-    def is_running(self, machine_id: str) -> bool:
-        """Say whether it runs."""
-        return machine_id in self.running
-
-    def stop(self, machine_id: str) -> None:
-        """Stop it."""
-        self.running.discard(machine_id)
-
-    kill = stop
-
-    def destroy(self, machine_id: str) -> None:
-        """Forget it, and detach its volumes."""
-        self.running.discard(machine_id)
-        self.machines.pop(machine_id, None)
-        self.attached = {volume: owner for volume, owner in self.attached.items() if owner != machine_id}
-
-    def ensure_network(self, network_id: str) -> None:
-        """Have the network."""
-        self.networks.add(network_id)
-
-    def remove_network(self, network_id: str) -> None:
-        """Forget the network."""
-        self.networks.discard(network_id)
-
-    def attach_volume(self, machine_id: str, volume_id: str, size_gb: int) -> None:
-        """Attach."""
-        assert size_gb > 0
-        self.attached[volume_id] = machine_id
-
-    def detach_volume(self, machine_id: str, volume_id: str) -> None:
-        """Detach."""
-        assert self.attached.pop(volume_id) == machine_id
-
-    def delete_volume(self, volume_id: str) -> None:
-        """Delete."""
-        assert volume_id not in self.attached
-
-
-class Cloud:
-    """One emulator that can be killed and started again, and what a test asks of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.machines = MemoryMachines()
-        self.clock_ahead = 0.0
-        self.events: list[Event] = []
-        self.start()
-
-    def start(self) -> None:
-        """Start the emulator; the machines outlive it."""
-        self.state = State(self.folder / "ovh.json")
-        self.app: Emulator = create_app(
-            self.state,
-            self.machines,
-            log=self.folder / "ovh-requests.jsonl",
-            clock=lambda: time.time() + self.clock_ahead,
-        )
-        self._server: BaseWSGIServer = bind(self.app)
-        self.url = url_of(self._server)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop it; only its file remains."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self.app.close()
-
-    def credentials(self, **changes: Any) -> OvhCredentials:
-        """Return the right credentials, but for *changes*."""
-        keys = self.state.keys
-        right: dict[str, Any] = {
-            "endpoint": self.url,
-            "application_key": keys.application_key,
-            "application_secret": keys.application_secret,
-            "consumer_key": keys.consumer_key,
-        }
-        return OvhCredentials(**{**right, **changes})
-
-    def service_account(self, secret: Secret | None = None) -> OvhCredentials:
-        """Return OAuth2 credentials."""
-        keys = self.state.keys
-        return OvhCredentials(endpoint=self.url, client_id=keys.client_id, client_secret=secret or keys.client_secret)
-
-    def api(self, **changes: Any) -> OvhApi:
-        """Return a client whose events are kept."""
-        return OvhApi(self.credentials(), self.events.append, **changes)
-
-    def fault(self, kind: str, method: str = "*", path: str = "*", *, times: int = 1, seconds: float = 0) -> None:
-        """Make a later call fail."""
-        body = {"kind": kind, "method": method, "path": path, "times": times, "seconds": seconds}
-        response = requests.post(self.url.replace("/1.0", "/lab/faults"), json=body, timeout=5)
-        assert response.status_code == 200, response.text
-
-    def requests(self, method: str | None = None) -> list[dict[str, Any]]:
-        """Return the request log, or the part of one method."""
-        lines = (self.folder / "ovh-requests.jsonl").read_text().splitlines()
-        return [entry for line in lines if method in (None, (entry := json.loads(line))["method"])]
+from emulated_cloud import Cloud
 
 
 @pytest.fixture
@@ -149,11 +15,3 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     cloud = Cloud(tmp_path)
     yield cloud
     cloud.stop()
-
-
-def until(look: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for a thing that happens in the background."""
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -92,11 +92,11 @@ def test_port_taken(lab: LabPaths, endpoint: VaultEndpoint, path: str) -> None:
         moved = openbao.ensure_running(lab, notes.append)
 
     assert moved.address != endpoint.address
-    assert any(isinstance(note, Note) and "another program has taken port" in note.text for note in notes)
+    assert any(isinstance(note, Note) and "another program has port" in note.text for note in notes)
     assert read(moved, path) == Stored(VALUES, 1)
 
 
-def test_revoked_token(lab: LabPaths, endpoint: VaultEndpoint, files: Path, path: str) -> None:
+def test_revoked_token(lab: LabPaths, files: Path, path: str) -> None:
     """A token that is no longer valid is replaced."""
     keys = json.loads((files / "keys.json").read_text())
     (files / "keys.json").write_text(json.dumps({**keys, "fleet_token": "s.revoked"}))
@@ -107,7 +107,8 @@ def test_revoked_token(lab: LabPaths, endpoint: VaultEndpoint, files: Path, path
     assert read(healed, path) == Stored(VALUES, 1)
 
 
-def test_interrupted_before_the_keys_were_saved(lab: LabPaths, endpoint: VaultEndpoint, files: Path) -> None:
+@pytest.mark.usefixtures("endpoint")
+def test_interrupted_before_the_keys_were_saved(lab: LabPaths, files: Path) -> None:
     """Storage whose keys were never saved can hold nothing: it is made anew."""
     (files / "keys.json").unlink()
 

@@ -1,8 +1,9 @@
 """
 Port 6443 of a server: the supervisor and the API server behind one port, as in K3s.
 
-A client that wants the supervisor says so in its TLS greeting (ALPN ``k3s-supervisor``); every other connection is joined
-to the API server untouched, so that client certificates work end to end.
+A client that wants the supervisor says so in its TLS greeting (ALPN ``k3s-supervisor``); every other TLS connection is
+joined to the API server untouched, so that client certificates work end to end. Plain HTTP is for the lab's sealing
+controller: the API servers' service proxy reaches it through the one port that is open between servers.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from enum import Enum
 
 from koprogo_fleet.core.errors import KubernetesError
-from koprogo_fleet.lab.standin.node.layout import API_PORT, LOCAL_API_ADDRESS
+from koprogo_fleet.lab.standin.node.layout import API_PORT, LOCAL_API_ADDRESS, SEALING_ADDRESS, SEALING_PORT
 from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.splice import connect, splice
 
@@ -29,16 +31,30 @@ GREETING_SECONDS = 10
 CONNECT_SECONDS = 5
 
 
-def wants_supervisor(greeting: bytes) -> bool | None:
-    """Say whether a TLS ClientHello asks for the supervisor; None while too little of it has arrived."""
+class Destination(Enum):
+    """Who a connection is for."""
+
+    SUPERVISOR = "supervisor"
+    API_SERVER = "API server"
+    SEALING = "sealing controller"
+
+
+def destination(greeting: bytes) -> Destination | None:
+    """Say who a connection that begins with *greeting* is for; None while too little of it has arrived."""
     if len(greeting) < RECORD_HEADER:
         return None
     if greeting[0] != TLS_HANDSHAKE:
-        return False
+        return Destination.SEALING
     whole = RECORD_HEADER + int.from_bytes(greeting[3:5], "big")
     if len(greeting) < min(whole, LARGEST_GREETING):
         return None
-    return _MARK in greeting[:whole]
+    return Destination.SUPERVISOR if _MARK in greeting[:whole] else Destination.API_SERVER
+
+
+_UPSTREAM = {
+    Destination.API_SERVER: (LOCAL_API_ADDRESS, API_PORT),
+    Destination.SEALING: (SEALING_ADDRESS, SEALING_PORT),
+}
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -88,18 +104,19 @@ class Front:
             connection.close()
             return
         try:
-            if await asyncio.wait_for(_peek(connection), GREETING_SECONDS):
+            wanted = await asyncio.wait_for(_peek(connection), GREETING_SECONDS)
+            if wanted is Destination.SUPERVISOR:
                 connection.setblocking(True)
                 threading.Thread(target=self._supervise, args=(connection,), name="supervise", daemon=True).start()
                 return
-            upstream = await connect((LOCAL_API_ADDRESS, API_PORT), CONNECT_SECONDS)
+            upstream = await connect(_UPSTREAM[wanted], CONNECT_SECONDS)
             await splice(connection, upstream)
         except OSError as error:  # the API server is not up, or the client gave up
             log.debug("connection on port %d closed: %s", API_PORT, error)
             connection.close()
 
 
-async def _peek(connection: socket.socket) -> bool:
+async def _peek(connection: socket.socket) -> Destination:
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(connection, readable.set)
@@ -115,7 +132,7 @@ async def _peek(connection: socket.socket) -> bool:
         else:
             if not greeting:
                 raise ConnectionResetError("closed before its first byte")
-        answer = wants_supervisor(greeting)
+        answer = destination(greeting)
         if answer is not None:
             return answer
         await asyncio.sleep(0.01)  # the rest of the greeting is on its way

@@ -36,6 +36,7 @@ class NodeComponents:
 
     def start(self) -> None:
         """Prepare the node and start both."""
+        self._settings.layout.pod_manifests.mkdir(parents=True, exist_ok=True)
         write_atomically(self._agent / "etc/kubelet.yaml", yaml.safe_dump(self._kubelet_config()))
         self.kubelet.start()
         if self._settings.kube_proxy:
@@ -63,6 +64,7 @@ class NodeComponents:
             "protectKernelDefaults": settings.protect_kernel_defaults,
             "resolvConf": str(settings.resolv_conf),
             "serializeImagePulls": False,
+            "staticPodPath": str(settings.layout.pod_manifests),
             "tlsCertFile": str(agent / "serving-kubelet.crt"),
             "tlsPrivateKeyFile": str(agent / "serving-kubelet.key"),
         }

@@ -23,8 +23,9 @@ LOCAL_API_ADDRESS = "127.0.0.2"
 
 API_PORT = 6443
 BALANCER_PORT = 6444
+SEALING_ADDRESS = "127.0.0.1"
 SEALING_PORT = 6445
-"""Where each server's sealing controller answers the API servers of all servers (K3s itself has no such port)."""
+"""Where each server's sealing controller answers, on 127.0.0.1; from outside it is reached as plain HTTP on 6443."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Layout:
     def images(self) -> Path:
         """Image archives, imported at start."""
         return self.agent / "images"
+
+    @property
+    def pod_manifests(self) -> Path:
+        """Pods that the kubelet runs whatever the API server says (static pods)."""
+        return self.agent / "pod-manifests"
 
     @property
     def cni_config(self) -> Path:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from koprogo_fleet.core.errors import InputError, KubernetesError
 from koprogo_fleet.lab.standin.node import sealing
-from koprogo_fleet.lab.standin.node.layout import SEALING_PORT
+from koprogo_fleet.lab.standin.node.layout import SEALING_ADDRESS, SEALING_PORT
 from koprogo_fleet.lab.standin.node.log import log
-from koprogo_fleet.lab.standin.node.sealing_objects import NAMESPACE, custom_resource_definition, endpoints, service
+from koprogo_fleet.lab.standin.node.sealing_objects import NAMESPACE, custom_resource_definition, service
 from koprogo_fleet.lab.standin.node.wire import Api
 
 APPLY = "application/apply-patch+yaml"
@@ -34,21 +34,22 @@ class SealingController:
     Every server answers for its certificate; one of them, which holds a lease, writes.
     """
 
-    def __init__(self, address: str, api: Callable[[], Api]) -> None:
-        self._address = address
+    def __init__(self, api: Callable[[], Api]) -> None:
         self._api = api()
+        self._parsed: dict[str, rsa.RSAPrivateKey] = {}
         self._keys: tuple[rsa.RSAPrivateKey, ...] = ()
         self._certificate = b""
+        self._loaded: dict[str, str] | None = None
         self._installed = False
 
     def serve(self) -> None:
-        """Answer ``/v1/cert.pem``, ``/v1/verify`` and ``/healthz`` on the node's private address, in a thread."""
+        """Answer ``/v1/cert.pem``, ``/v1/verify`` and ``/healthz`` on the loopback address, in a thread."""
         controller = self
 
         class Handler(_Handler):
             answer = controller.answer
 
-        server = ThreadingHTTPServer((self._address, SEALING_PORT), Handler)
+        server = ThreadingHTTPServer((SEALING_ADDRESS, SEALING_PORT), Handler)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, name="sealing", daemon=True).start()
 
@@ -71,15 +72,22 @@ class SealingController:
         return HTTPStatus.NOT_FOUND, "text/plain", b"404 page not found\n"
 
     def load_keys(self) -> None:
-        """Read the active keys from the cluster; the newest certificate is the one to seal with."""
+        """Read the active keys from the cluster, if they have changed; the newest certificate is the one to seal with."""
         secrets = self._api.items(f"/api/v1/namespaces/{NAMESPACE}/secrets?labelSelector={sealing.KEY_LABEL}%3Dactive")
-        pairs = [
-            (base64.b64decode(secret["data"]["tls.crt"]), sealing.load_key(base64.b64decode(secret["data"]["tls.key"])))
-            for secret in secrets
-        ]
+        versions = {secret["metadata"]["uid"]: secret["metadata"]["resourceVersion"] for secret in secrets}
+        if versions == self._loaded:  # OpenSSL checks a key of this size for a tenth of a second when it reads it
+            return
+        pairs = [(base64.b64decode(secret["data"]["tls.crt"]), self._key(secret["data"]["tls.key"])) for secret in secrets]
         pairs.sort(key=lambda pair: x509.load_pem_x509_certificate(pair[0]).not_valid_before, reverse=True)
         self._keys = tuple(key for _, key in pairs)
         self._certificate = pairs[0][0] if pairs else b""
+        self._loaded = versions
+
+    def _key(self, encoded: str) -> rsa.RSAPrivateKey:
+        """Parse a key once: that checks its primes, and takes a tenth of a second of a processor."""
+        if encoded not in self._parsed:
+            self._parsed[encoded] = sealing.load_key(base64.b64decode(encoded))
+        return self._parsed[encoded]
 
     def reconcile(self) -> None:
         """Do one round as the holder of the lease: install what is missing, then unseal what is not yet unsealed."""
@@ -102,7 +110,6 @@ class SealingController:
         name = definition["metadata"]["name"]
         self._apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", definition)
         self._apply(f"/api/v1/namespaces/{NAMESPACE}/services/{MANAGER}", service())
-        self._apply(f"/api/v1/namespaces/{NAMESPACE}/endpoints/{MANAGER}", endpoints(self._address))
 
     def _apply(self, path: str, manifest: dict[str, Any]) -> None:
         self._api.send("PATCH", f"{path}?fieldManager={MANAGER}&force=true", manifest, APPLY).success()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from koprogo_fleet.lab.standin.node.layout import SEALING_PORT
+from koprogo_fleet.lab.standin.node.layout import API_PORT
 from koprogo_fleet.lab.standin.node.sealing import GROUP, KIND
 
 NAMESPACE = "kube-system"
 SERVICE = "sealed-secrets-controller"
 PORT_NAME = "http"
 SERVICE_PORT = 8080
+LABELS = {"app.kubernetes.io/name": "sealed-secrets"}
 
 _FREE_FORM = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
@@ -57,28 +58,33 @@ def custom_resource_definition() -> dict[str, Any]:
 
 
 def service() -> dict[str, Any]:
-    """Return the Service that clients name in the API server's proxy; it has no selector, since no pod is behind it."""
+    """Return the Service that clients name in the API server's proxy; behind it are the pods of :func:`pod`."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": SERVICE, "namespace": NAMESPACE},
         "spec": {
             "type": "ClusterIP",
-            "ports": [{"name": PORT_NAME, "port": SERVICE_PORT, "targetPort": SEALING_PORT, "protocol": "TCP"}],
+            "selector": LABELS,
+            "ports": [{"name": PORT_NAME, "port": SERVICE_PORT, "targetPort": API_PORT, "protocol": "TCP"}],
         },
     }
 
 
-def endpoints(address: str) -> dict[str, Any]:
-    """Return where the Service leads: to the server at *address*."""
+def pod(image: str) -> dict[str, Any]:
+    """
+    Return the static pod that makes a server's own address an endpoint of the Service.
+
+    The API server's proxy leads only to addresses of pods; this one shares its node's, and does nothing itself: what
+    answers is the supervisor, on port 6443 of the node.
+    """
     return {
         "apiVersion": "v1",
-        "kind": "Endpoints",
-        "metadata": {"name": SERVICE, "namespace": NAMESPACE},
-        "subsets": [
-            {
-                "addresses": [{"ip": address}],
-                "ports": [{"name": PORT_NAME, "port": SEALING_PORT, "protocol": "TCP"}],
-            }
-        ],
+        "kind": "Pod",
+        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "labels": LABELS},
+        "spec": {
+            "hostNetwork": True,
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [{"name": "place-holder", "image": image, "imagePullPolicy": "Never"}],
+        },
     }

@@ -12,6 +12,7 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.standin.node import kubeconfig, pki, tokens
 from koprogo_fleet.lab.standin.node.certificates import Subject
+from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
 from koprogo_fleet.lab.standin.node.etcd import Etcd
 from koprogo_fleet.lab.standin.node.front import Front, listen
@@ -26,6 +27,7 @@ from koprogo_fleet.lab.standin.node.notify import notify
 from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
+from koprogo_fleet.lab.standin.node.sealing_objects import pod as sealing_pod
 from koprogo_fleet.lab.standin.node.settings import Settings, server_port
 from koprogo_fleet.lab.standin.node.supervisor import NODE_GROUP, Supervisor
 from koprogo_fleet.lab.standin.node.wire import Api
@@ -82,6 +84,7 @@ class K3sServer:
         log.info("Wrote kubeconfig %s", settings.kubeconfig)
         notify("READY=1")
         log.info("k3s is up and running")
+        write_atomically(layout.pod_manifests / "sealed-secrets.json", json.dumps(sealing_pod(SANDBOX_IMAGE)))
         self._node.start(self._stopping)
         self._start_loops()
 
@@ -146,7 +149,7 @@ class K3sServer:
         api = self._control_plane.api
         membership = Membership(self._settings, self._etcd, api)
         every(DESCRIBE_SECONDS, "node description", membership.describe_self, self._stopping)
-        sealing = SealingController(self._settings.node_ip, api)
+        sealing = SealingController(api)
         sealing.serve()
         lease = Lease(self._settings.node_name, api)
 

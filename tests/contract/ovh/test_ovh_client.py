@@ -1,11 +1,12 @@
+"""The adapter's calls against the emulator: signatures, errors, retries, and what is never sent twice."""
+
 from __future__ import annotations
 
-import hashlib
 import time
 
 import pytest
 import requests
-from conftest import Cloud
+from emulated_cloud import Cloud
 
 from koprogo_fleet.core.errors import (
     InputError,
@@ -17,6 +18,7 @@ from koprogo_fleet.core.errors import (
 )
 from koprogo_fleet.core.events import Waiting
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.lab.ovh_api.signature import sign
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.ovh.rate import TokenBucket
@@ -244,12 +246,11 @@ def test_emulator_refuses_an_old_signature(cloud: Cloud, age: int) -> None:
     """A right signature with a time stamp two minutes off is refused."""
     keys, url = cloud.state.keys, f"{cloud.url}/me"
     timestamp = str(int(time.time()) + age)
-    text = "+".join([keys.application_secret.reveal(), keys.consumer_key.reveal(), "GET", url, "", timestamp])
     headers = {
         "X-Ovh-Application": keys.application_key,
         "X-Ovh-Consumer": keys.consumer_key.reveal(),
         "X-Ovh-Timestamp": timestamp,
-        "X-Ovh-Signature": "$1$" + hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
+        "X-Ovh-Signature": sign(keys, "GET", url, "", timestamp),
     }
 
     response = requests.get(url, headers=headers, timeout=5)

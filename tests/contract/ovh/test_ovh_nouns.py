@@ -1,9 +1,11 @@
+"""Every noun of the adapter against the emulator, and the emulator's own promises."""
+
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from conftest import Cloud, until
+from emulated_cloud import Cloud, until
 
 from koprogo_fleet.core.errors import InputError, OvhConflict, OvhError, OvhNotFound
 from koprogo_fleet.core.secret import Secret
@@ -154,7 +156,10 @@ def test_instance_deleted(cloud: Cloud) -> None:
 
     until(lambda: instances.list_instances(api) == ())
     assert {} == cloud.machines.machines
-    assert ("available", ()) == (volumes.get_volume(api, volume.id).status, volumes.get_volume(api, volume.id).attached_to)
+    assert ("available", ()) == (
+        volumes.get_volume(api, volume.id).status,
+        volumes.get_volume(api, volume.id).attached_to,
+    )
     an_active_instance(cloud, api)
 
 

@@ -1,0 +1,96 @@
+"""The tables of the reference cover the models and variables, exactly."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from pages import ROOT, page
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.helm.releases import Releases
+from koprogo_fleet.ovh.credentials import OvhCredentials
+from koprogo_fleet.secrets.model import SecretsFile
+
+TABLES = {"fleet": Fleet, "secrets": SecretsFile, "releases": Releases}
+VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+")
+INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
+"""What runs on the lab's nodes: its variables are set by the lab, never by people."""
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every value that a person can write, by its path: ``pools[].volume.size_gb``."""
+    for name, info in model.model_fields.items():
+        inner, suffix = _model_in(info.annotation)
+        if inner:
+            yield from leaves(inner, f"{prefix}{name}{suffix}.")
+        else:
+            yield f"{prefix}{name}", info
+
+
+def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, ""
+    for part in get_args(annotation):
+        found, suffix = _model_in(part)
+        if found and not issubclass(get_origin(annotation) or object, Mapping):
+            return found, "[]" if get_origin(annotation) is tuple else suffix
+    return None, ""
+
+
+def shown(info: FieldInfo) -> str | None:
+    """Return how a default is shown; None where words say it better."""
+    default = info.get_default(call_default_factory=True)  # type: ignore[call-overload]
+    if info.is_required():
+        return "required"
+    if default is None or default in ((), {}):
+        return None
+    values = default if isinstance(default, tuple) else (default,)
+    return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_field_is_in_the_table(name: str) -> None:
+    """Each field of the file has one row, in the order of the model, and no other row is there."""
+    documented = [row[0].strip("`") for row in page(f"docs/reference/{name}.md").rows()]
+
+    assert [path for path, _ in leaves(TABLES[name])] == documented
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_defaults_are_right(name: str) -> None:
+    """The table says which default the model has; every field has a meaning."""
+    rows = {row[0].strip("`"): row[1:] for row in page(f"docs/reference/{name}.md").rows()}
+    expected = {path: shown(info) for path, info in leaves(TABLES[name])}
+
+    assert {path: rows[path][0] for path in rows} == {path: text or rows[path][0] for path, text in expected.items()}
+    assert all(meaning for _, meaning in rows.values())
+
+
+def _strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_environment_variable_is_documented() -> None:
+    """The reference lists the variables that the code, the credentials and ``./nox`` read, and no other."""
+    sources = [*(ROOT / "koprogo_fleet").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]
+    read = {
+        text
+        for path in sources
+        if not path.is_relative_to(INSIDE_NODES) and path.name != "seed.py"
+        for text in _strings(path)
+        if VARIABLE.fullmatch(text)
+    }
+    read |= {f"OVH_{field.name.upper()}" for field in fields(OvhCredentials) if field.name != "project_id"}
+    read |= set(re.findall(r"\$\{([A-Z_]+):-", (ROOT / "nox").read_text()))
+
+    assert sorted(read) == sorted(row[0].strip("`") for row in page("docs/reference/environment.md").rows())
