@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
+TESTS = ("tests/unit", "tests/contract", "tests/lab")  # not tests/docs: those are the session docs
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -38,7 +42,8 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
+    session.run("pytest", *([] if named else TESTS), *session.posargs)
 
 
 @nox.session
@@ -57,6 +62,9 @@ def provision(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """Build the wheel, and prove that it works outside the checkout."""
-    session.install("build")
+    """Build the wheel into dist/, and prove that it works outside the checkout."""
+    session.install("build", *nox.project.dependency_groups(PYPROJECT, "test"))
+    shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", "dist")
+    (wheel,) = Path("dist").glob("*.whl")
+    session.run("pytest", "tests/packaging", f"--wheel={wheel.absolute()}", *session.posargs)

@@ -10,7 +10,7 @@ from koprogo_fleet.core.errors import WaitTimeout
 from koprogo_fleet.core.events import Listener, Waiting, ignore
 
 
-class NotYet(Exception):  # noqa: N818 - a signal, not an error
+class NotYet(Exception):
     """Raised by an observation that is not the wanted one; its text is what was seen."""
 
 
@@ -35,6 +35,9 @@ def wait_for(
         observe: looks once; must not block for long.
         seconds: the deadline, counted from now.
         interval: seconds between two looks; grows by half each time, up to 5 s.
+        listener: told, before each pause, what was seen and how long we go on.
+        cause: why it may not come true, for the error.
+        next_step: what a person can do then, for the error.
 
     Raises:
         WaitTimeout: the deadline passed; names the condition and the last observation.

@@ -1,6 +1,7 @@
 """A throwaway copy of the nodes' base image, to build or fetch something in with Debian's own tools."""
 
 from __future__ import annotations
+
 from pathlib import Path
 
 from koprogo_fleet.lab.commands import run
@@ -16,6 +17,9 @@ def run_script(base_image: Path, script: str, *, workspace: Path, timeout: float
     finds as ``/work``: whatever is large, or shall stay, belongs there.
 
     Args:
+        base_image: the directory to copy.
+        script: POSIX sh.
+        workspace: a directory of the host.
         timeout: seconds; the script and all it started are killed then.
 
     Raises:

@@ -80,7 +80,9 @@ def ensure_images(listener: Listener = ignore) -> tuple[Path, ...]:
 
 def archive(image: Image, busybox: bytes) -> bytes:
     """Return *image* as ``docker save`` would write it; the same content always gives the same bytes."""
-    layer = _tar({"bin/busybox": (busybox, 0o755), **{name: (text.encode(), 0o644) for name, text in image.files.items()}})
+    layer = _tar(
+        {"bin/busybox": (busybox, 0o755), **{name: (text.encode(), 0o644) for name, text in image.files.items()}}
+    )
     config: dict[str, object] = {"Cmd": list(image.command), "User": image.user, "WorkingDir": "/"}
     if image.port:
         config["ExposedPorts"] = {f"{image.port}/tcp": {}}

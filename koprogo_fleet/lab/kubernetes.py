@@ -41,13 +41,15 @@ apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source kube
 
 # Go's module mode refuses the tree, so it is built as a GOPATH. Only the files that Debian leaves out are generated
 # (OpenAPI, and kubectl's bindata); what does not need them is compiled meanwhile. Without cloud providers and Docker
-# the programs are smaller and sooner built.
+# the programs are smaller and sooner built. The tree's own copy of reflect2 (1.0.1) corrupts memory when it is compiled
+# by Go 1.18 or later: the API server dies over the first custom resource with labels. Debian's own package of it is 1.0.2.
 BUILD = """\
 set -eu
 exec >> /work/build.log 2>&1
 echo "installing the Go compiler"
 apt-get -qq update
-DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install golang-1.19-go rsync jq make dpkg-dev
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
+  golang-1.19-go golang-github-modern-go-reflect2-dev rsync jq make dpkg-dev
 
 echo "unpacking the source"
 export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root
@@ -56,6 +58,8 @@ mkdir -p $GOPATH/src/k8s.io /work/out
 cd $GOPATH/src/k8s.io
 dpkg-source -x /work/source/kubernetes_*.dsc kubernetes
 cd kubernetes
+rm vendor/github.com/modern-go/reflect2/*.go
+cp /usr/share/gocode/src/github.com/modern-go/reflect2/*.go vendor/github.com/modern-go/reflect2/
 
 echo "compiling the node's programs and the controllers"
 commands=k8s.io/kubernetes/cmd
@@ -128,7 +132,7 @@ def start_build(base_image: Path, listener: Listener = ignore) -> None:
     process_file.parent.mkdir(parents=True, exist_ok=True)
     log = _process_log()
     log.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes", base_image]
+    command: list[str | Path] = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes", base_image]
     processes.start_daemon(command, process_file=process_file, log=log)
     listener(Note(f"building the Kubernetes programs in the background, once: {log}"))
 

@@ -38,7 +38,7 @@ POWER_OFF = signal.SIGRTMIN + 4  # what systemd takes for its power button
 REBOOT_LOOP = 'while :; do "$@"; [ $? -eq 133 ] || exit 0; done'
 # Kubernetes wants what is not on the overlay (overlayfs does not stack), and the rest of a real machine's powers.
 DATA_DIRECTORIES = ("var/lib/rancher", "var/lib/kubelet")
-POWERS = ("--capability=all", "--system-call-filter=@keyring bpf", "--bind=/dev/kmsg")
+POWERS = ("--capability=all", "--drop-capability=CAP_SYS_TIME", "--system-call-filter=@keyring bpf", "--bind=/dev/kmsg")
 # Keeps nspawn from asking a systemd on the host, and leaves console, DNS and clock to the machine and us.
 ALONE = (
     "--register=no",

@@ -7,13 +7,12 @@ import sys
 
 import pytest
 from pages import page
+from typer.core import TyperGroup
 
 from koprogo_fleet.cli import reference
 from koprogo_fleet.core import errors
 
-LEAVES = {
-    name: command for name, command in reference.commands().items() if not isinstance(command, reference.TyperGroup)
-}
+LEAVES = {name: command for name, command in reference.commands().items() if not isinstance(command, TyperGroup)}
 
 
 def test_the_reference_is_up_to_date() -> None:

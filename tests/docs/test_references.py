@@ -19,7 +19,7 @@ from koprogo_fleet.helm.releases import Releases
 from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.secrets.model import SecretsFile
 
-TABLES = {"fleet": Fleet, "secrets": SecretsFile, "releases": Releases}
+TABLES: dict[str, type[BaseModel]] = {"fleet": Fleet, "secrets": SecretsFile, "releases": Releases}
 VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+")
 INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
 """What runs on the lab's nodes: its variables are set by the lab, never by people."""
@@ -47,7 +47,7 @@ def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
 
 def shown(info: FieldInfo) -> str | None:
     """Return how a default is shown; None where words say it better."""
-    default = info.get_default(call_default_factory=True)  # type: ignore[call-overload]
+    default = info.get_default(call_default_factory=True)
     if info.is_required():
         return "required"
     if default is None or default in ((), {}):

@@ -6,9 +6,11 @@ import shlex
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Unchanged
 
-_PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload"
+_PROPERTIES = (
+    "LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
+)
 _STARTED_OTHERWISE = {"static", "alias", "generated", "indirect", "transient"}
 """Unit file states for which there is nothing to enable."""
 
@@ -50,6 +52,8 @@ class Service:
             differences.append(Difference(Operation.CHANGE, f"start of {self.name} at boot", old=now, new=wanted))
         if not differences:
             return Unchanged()
+        if self.running and self._starts_as_desired(facts) and _is_kept_from_starting(facts):
+            return NotApplicable(f"a condition in its unit file is not met on this node: systemctl status {self.unit}")
         return Change(tuple(differences), self._script(facts))
 
     def _starts_as_desired(self, facts: dict[str, str]) -> bool:
@@ -79,6 +83,15 @@ class Service:
 def journal_tail(unit: str) -> str:
     """Return sh that prints the last lines of a unit's log: what an error about it should show."""
     return f"journalctl --unit={shlex.quote(unit)} --lines=15 --no-pager --output=cat"
+
+
+def _is_kept_from_starting(facts: dict[str, str]) -> bool:
+    """Tell whether systemd was asked to start it, and did not because of a Condition…= line: that is no failure."""
+    return (
+        facts["ActiveState"] == "inactive"
+        and facts.get("ConditionResult") == "no"
+        and facts.get("ConditionTimestampMonotonic", "0") != "0"
+    )
 
 
 def _state(facts: dict[str, str]) -> str:

@@ -23,6 +23,7 @@ from koprogo_tasks import (
 )
 
 PHASE = "K3s"
+TOKEN_NAMES = ("server", "agent")
 PASSWORD_LENGTH = 48
 READY_SECONDS = 300.0
 
@@ -80,13 +81,13 @@ def _passwords(run: Context) -> Tokens:
     """Return the passwords that the cluster is started with; made once, and kept in Vault."""
     path = f"{run.fleet.vault.folder}/k3s"
     stored = run.vault.read(path)
-    if stored is not None:
-        return Tokens(stored.values["server"], stored.values["agent"])
-    made = {name: random_password(PASSWORD_LENGTH) for name in ("server", "agent")}
-    if not run.dry_run:
-        run.vault.write(path, made, expected_version=0)
-    run.report.differences.append(Difference(Operation.CREATE, f"Vault secret {path}", new="K3s tokens"))
-    return Tokens(made["server"], made["agent"])
+    values = dict(stored.values) if stored else {}
+    if missing := [name for name in TOKEN_NAMES if name not in values]:
+        values |= {name: random_password(PASSWORD_LENGTH) for name in missing}
+        if not run.dry_run:
+            run.vault.write(path, values, expected_version=stored.version if stored else 0)
+        run.report.differences.append(Difference(Operation.CREATE, f"Vault secret {path}", new="K3s tokens"))
+    return Tokens(*(values[name] for name in TOKEN_NAMES))
 
 
 def _join_tokens(run: Context) -> Tokens | None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -126,7 +125,6 @@ def test_a_signal_ends_the_program_with_130(tmp_path: Path) -> None:
     ) as running:
         assert running.stdout is not None
         assert "ready\n" == running.stdout.readline()
-        time.sleep(0.1)
         running.send_signal(signal.SIGINT)
         _, shown = running.communicate(timeout=20)
 

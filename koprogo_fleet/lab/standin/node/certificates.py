@@ -59,9 +59,7 @@ class Authority:
             builder = _builder(subject, subject, key.public_key(), CA_DAYS)
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             builder = builder.add_extension(_key_usage(ca=True), critical=True)
-            builder = builder.add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-            )
+            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             write_atomically(certificate_file.with_suffix(".key"), private_pem(key), mode=0o600)
             write_atomically(certificate_file, _pem(builder.sign(key, hashes.SHA256())))
         return cls(certificate_file)
@@ -133,7 +131,7 @@ def _load_key(file: Path) -> ec.EllipticCurvePrivateKey:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

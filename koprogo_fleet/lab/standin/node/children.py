@@ -20,7 +20,7 @@ STABLE_SECONDS = 60
 """How long a child has to run for its next failure to count as the first one again."""
 LARGEST_LOG = 16 * 1024 * 1024
 
-FATAL_LINE = re.compile(r'F\d{4} |panic:|[Ee]rror:|\{"level":"(fatal|panic)"|containerd: ')
+FATAL_LINE = re.compile(r'F\d{4} |panic:|fatal error:|[Ee]rror:|\{"level":"(fatal|panic)"|containerd: ')
 KLOG_PREFIX = re.compile(r"F\d{4} [\d:.]+\s+\d+ ")
 
 

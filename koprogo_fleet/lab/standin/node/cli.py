@@ -106,5 +106,7 @@ def _version_or_none() -> str:
 
 
 def _die_of(arguments: threading.ExceptHookArgs) -> None:
-    log.critical("stand-in: a bug in thread %s", arguments.thread and arguments.thread.name, exc_info=arguments.exc_value)
+    log.critical(
+        "stand-in: a bug in thread %s", arguments.thread and arguments.thread.name, exc_info=arguments.exc_value
+    )
     os._exit(1)

@@ -20,6 +20,13 @@ LOCAL_API = f"https://{LOCAL_API_ADDRESS}:{API_PORT}"
 INSECURE_PORTS_UNTIL = 22
 """The last minor version whose components serve plain HTTP unless told ``--port=0``."""
 
+PATIENT_ELECTION = {
+    "leader-elect-lease-duration": "40s",
+    "leader-elect-renew-deadline": "30s",
+    "leader-elect-retry-period": "5s",
+}
+"""Losing an election ends the process: on a machine that all nodes share, a busy moment must not be taken for a death."""
+
 
 class ControlPlane:
     """The three components of one server."""
@@ -120,6 +127,7 @@ class ControlPlane:
             "cluster-signing-key-file": tls / "client-ca.key",
             "configure-cloud-routes": "false",
             "kubeconfig": config,
+            **PATIENT_ELECTION,
             "profiling": "false",
             "root-ca-file": tls / "server-ca.crt",
             "service-account-private-key-file": tls / "service.key",
@@ -135,6 +143,7 @@ class ControlPlane:
             "authorization-kubeconfig": config,
             "bind-address": "127.0.0.1",
             "kubeconfig": config,
+            **PATIENT_ELECTION,
             "profiling": "false",
         }
         return self._command("kube-scheduler", flags | _no_insecure_port())

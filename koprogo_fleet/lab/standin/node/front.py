@@ -75,7 +75,7 @@ def listen(address: str, port: int) -> socket.socket:
         name = errno.errorcode.get(error.errno or 0, "")
         reason = "address already in use" if name == "EADDRINUSE" else os.strerror(error.errno or 0).lower()
         raise KubernetesError(f"listen tcp {'' if address == '0.0.0.0' else address}:{port}: bind: {reason}") from error  # noqa: S104 - compared, not bound
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 - the signature of sockets
     return listener
 
 
@@ -106,7 +106,7 @@ class Front:
         try:
             wanted = await asyncio.wait_for(_peek(connection), GREETING_SECONDS)
             if wanted is Destination.SUPERVISOR:
-                connection.setblocking(True)
+                connection.setblocking(True)  # noqa: FBT003 - the signature of sockets
                 threading.Thread(target=self._supervise, args=(connection,), name="supervise", daemon=True).start()
                 return
             upstream = await connect(_UPSTREAM[wanted], CONNECT_SECONDS)

@@ -14,8 +14,12 @@ class Kind(Enum):
     LIST = "list"
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def _keys(kind: Kind, names: str) -> dict[str, Kind]:
-    return dict.fromkeys(names.split(), kind)
+    return dict.fromkeys(_names(names), kind)
 
 
 _NODE: Mapping[str, Kind] = {
@@ -85,11 +89,11 @@ ENVIRONMENT: Mapping[str, str] = {
     "K3S_KUBECONFIG_GROUP": "write-kubeconfig-group",
 }
 
-HONOURED = frozenset(
+HONOURED = _names(
     """server token token-file data-dir node-name flannel-iface flannel-backend resolv-conf node-ip node-external-ip
     node-label node-taint kubelet-arg kube-proxy-arg protect-kernel-defaults agent-token agent-token-file
     advertise-address service-node-port-range cluster-domain write-kubeconfig write-kubeconfig-mode cluster-init
     secrets-encryption tls-san cluster-cidr service-cidr cluster-dns kube-apiserver-arg kube-controller-manager-arg
-    kube-scheduler-arg etcd-arg disable disable-kube-proxy""".split()
+    kube-scheduler-arg etcd-arg disable disable-kube-proxy"""
 )
 """The keys that change what the stand-in does; the others are known, accepted, and named once in the log."""

@@ -31,7 +31,7 @@ class Lease:
             KubernetesError: the API does not answer; the lease counts as lost then.
         """
         before, self._held = self._held, False
-        now = dt.datetime.now(dt.timezone.utc)
+        now = dt.datetime.now(dt.UTC)
         present = self._api.get(f"{PATH}/{NAME}")
         spec = {
             "holderIdentity": self._holder,
@@ -57,5 +57,5 @@ class Lease:
     def _free(self, spec: dict[str, str], now: dt.datetime) -> bool:
         if spec.get("holderIdentity") == self._holder:
             return True
-        renewed = dt.datetime.strptime(spec["renewTime"], STAMP).replace(tzinfo=dt.timezone.utc)
+        renewed = dt.datetime.strptime(spec["renewTime"], STAMP).replace(tzinfo=dt.UTC)
         return now - renewed > dt.timedelta(seconds=SECONDS)

@@ -64,7 +64,14 @@ class Membership:
         if present.get("status") == status:
             return
         reason = {"True": "MemberNotLearner", "False": "NotAMember"}.get(status, "MemberUnknown")
-        condition = {"type": VOTER_CONDITION, "status": status, "reason": reason, "message": "Node is a voting member of the etcd cluster" if status == "True" else "Node does not vote in the etcd cluster"}
+        condition = {
+            "type": VOTER_CONDITION,
+            "status": status,
+            "reason": reason,
+            "message": "Node is a voting member of the etcd cluster"
+            if status == "True"
+            else "Node does not vote in the etcd cluster",
+        }
         self._api.patch(f"{path}/status", {"status": {"conditions": [condition]}}).success()
 
     def _remove_members(self, nodes: list[dict[str, object]]) -> None:

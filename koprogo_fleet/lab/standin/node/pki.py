@@ -102,8 +102,6 @@ def write_tokens(settings: Settings, server_password: str, agent_password: str, 
     if not layout.node_token.is_symlink():
         layout.node_token.unlink(missing_ok=True)
         layout.node_token.symlink_to(layout.server_token)
-    if agent_password == server_password:
-        agent = full
-    else:
-        agent = tokens.parse(agent_password).full(ca, user="node").reveal()
+    own = tokens.parse(agent_password).full(ca, user="node").reveal()
+    agent = full if agent_password == server_password else own
     write_atomically(layout.agent_token, f"{agent}\n", mode=0o600)

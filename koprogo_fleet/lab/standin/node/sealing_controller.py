@@ -62,14 +62,17 @@ class SealingController:
                 return HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b"no certificate yet"
             return HTTPStatus.OK, "application/x-pem-file", self._certificate
         if (method, path) == ("POST", "/v1/verify"):
-            try:
-                sealing.unseal(json.loads(body), self._keys)
-            except InputError:
-                return HTTPStatus.CONFLICT, "text/plain", b""
-            except (ValueError, KeyError, TypeError):
-                return HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b""
-            return HTTPStatus.OK, "text/plain", b""
+            return self._verify(body), "text/plain", b""
         return HTTPStatus.NOT_FOUND, "text/plain", b"404 page not found\n"
+
+    def _verify(self, body: bytes) -> HTTPStatus:
+        try:
+            sealing.unseal(json.loads(body), self._keys)
+        except InputError:
+            return HTTPStatus.CONFLICT
+        except (ValueError, KeyError, TypeError):  # not a SealedSecret in JSON
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+        return HTTPStatus.OK
 
     def load_keys(self) -> None:
         """Read the active keys from the cluster, if they have changed; the newest certificate is the one to seal with."""
@@ -77,7 +80,9 @@ class SealingController:
         versions = {secret["metadata"]["uid"]: secret["metadata"]["resourceVersion"] for secret in secrets}
         if versions == self._loaded:  # OpenSSL checks a key of this size for a tenth of a second when it reads it
             return
-        pairs = [(base64.b64decode(secret["data"]["tls.crt"]), self._key(secret["data"]["tls.key"])) for secret in secrets]
+        pairs = [
+            (base64.b64decode(secret["data"]["tls.crt"]), self._key(secret["data"]["tls.key"])) for secret in secrets
+        ]
         pairs.sort(key=lambda pair: x509.load_pem_x509_certificate(pair[0]).not_valid_before, reverse=True)
         self._keys = tuple(key for _, key in pairs)
         self._certificate = pairs[0][0] if pairs else b""
@@ -141,9 +146,7 @@ class SealingController:
         log.info("sealed-secrets: %s/%s unsealed", metadata["namespace"], metadata["name"])
         self._set_status(sealed, message="")
 
-    def _write(
-        self, path: str, sealed: dict[str, Any], secret: dict[str, Any], present: dict[str, Any] | None
-    ) -> None:
+    def _write(self, path: str, sealed: dict[str, Any], secret: dict[str, Any], present: dict[str, Any] | None) -> None:
         if present is None:
             self._api.send("POST", path, secret).success()
             return
@@ -162,7 +165,7 @@ class SealingController:
 
     def _set_status(self, sealed: dict[str, Any], *, message: str) -> None:
         metadata = sealed["metadata"]
-        now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         condition = {
             "type": "Synced",
             "status": "False" if message else "True",

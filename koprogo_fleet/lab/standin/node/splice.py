@@ -66,7 +66,7 @@ async def splice(client: socket.socket, upstream: socket.socket) -> None:
     near, far = Half(), Half()
     near.partner, far.partner = far, near
     for connection in (client, upstream):
-        connection.setblocking(False)
+        connection.setblocking(False)  # noqa: FBT003 - the signature of sockets
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         watch_peer(connection)
     await loop.connect_accepted_socket(lambda: far, upstream)
@@ -81,7 +81,7 @@ async def connect(address: tuple[str, int], seconds: float) -> socket.socket:
         OSError: refused, unreachable, or no answer in time (TimeoutError).
     """
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    connection.setblocking(False)
+    connection.setblocking(False)  # noqa: FBT003 - the signature of sockets
     try:
         await asyncio.wait_for(asyncio.get_running_loop().sock_connect(connection, address), seconds)
     except BaseException:

@@ -29,7 +29,7 @@ from koprogo_fleet.lab.standin.node.wire import Api
 NODE_GROUP = "system:nodes"
 TIMEOUT_SECONDS = 30
 LARGEST_BODY = 64 * 1024
-NODE_PASSWORD_REJECTED = (
+NODE_REJECTED = (
     "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server "
     "node-passwd entry, try enabling a unique node name with the --with-node-id flag"
 )
@@ -163,7 +163,7 @@ class Supervisor:
     def _client_kubelet(self, request: Request) -> Reply:
         node = _node_name(request)
         if not self._knows_node(node, request.headers.get("K3s-Node-Password", "")):
-            return Reply(HTTPStatus.FORBIDDEN, NODE_PASSWORD_REJECTED.encode())
+            return Reply(HTTPStatus.FORBIDDEN, NODE_REJECTED.encode())
         return _pem(self._pki.client.sign_request(request.body, Subject(f"system:node:{node}", NODE_GROUP)))
 
     def _serving_kubelet(self, request: Request) -> Reply:
@@ -213,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self) -> None:
         length = min(int(self.headers.get("Content-Length") or 0), LARGEST_BODY)
-        reply = self._supervisor.answer(self.command, self.path, self.headers, self.rfile.read(length))
+        reply = self._supervisor.answer(self.command, self.path, dict(self.headers), self.rfile.read(length))
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))

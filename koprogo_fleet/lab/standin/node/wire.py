@@ -29,7 +29,7 @@ class Answer:
         """Say whether it is a success."""
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
 
-    def json(self) -> Any:  # noqa: ANN401 - any JSON value
+    def json(self) -> Any:
         """
         Return the body of a success as JSON.
 
@@ -101,7 +101,7 @@ class Api(Client):
     def get(self, path: str) -> dict[str, Any] | None:
         """Return an object or a list; None where there is none."""
         answer = self.call("GET", path)
-        return None if answer.status == http.HTTPStatus.NOT_FOUND else answer.json()  # type: ignore[no-any-return]
+        return None if answer.status == http.HTTPStatus.NOT_FOUND else answer.json()
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return the items of a list."""
