@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 
@@ -30,6 +31,9 @@ def provision(
     lab: LabName = DEFAULT_LAB,
     yes: Yes = False,
     as_json: Json = False,
+    boot_seconds: Annotated[
+        float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
+    ] = workflow.BOOT_SECONDS,
 ) -> None:
     """
     Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
@@ -58,7 +62,7 @@ def provision(
             view.differences("Plan", planned)
             if planned.changed and not _confirmed():
                 raise typer.Exit(EXIT_CHANGES)
-        workflow.provision(fleet, directory, opened, view.event, report)
+        workflow.provision(fleet, directory, opened, view.event, report, boot_seconds=boot_seconds)
         view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == LAB else ())))
 
 

@@ -30,7 +30,7 @@ class Synced:
     differences: tuple[Difference, ...]
 
 
-def sync(
+def sync(  # noqa: PLR0913 - what it needs, by name
     api: OvhApi,
     fleet: Fleet,
     directory: Path,

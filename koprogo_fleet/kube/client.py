@@ -12,13 +12,12 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 import tenacity
+import yaml
 from lightkube import Client, KubeConfig
 from lightkube.config.client_adapter import Client as HttpClient
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.exceptions import ConfigError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.secret import Secret
@@ -84,8 +83,8 @@ class Cluster:
             KubernetesError: it is missing, or is not YAML.
         """
         try:
-            return cls(YAML(typ="safe", pure=True).load(kubeconfig), server)
-        except (OSError, YAMLError) as error:
+            return cls(yaml.safe_load(kubeconfig.read_text(encoding="utf-8")), server)
+        except (OSError, yaml.YAMLError) as error:
             raise KubernetesError(
                 f"cannot read the kubeconfig {kubeconfig}: {error}",
                 cause="the cluster was not provisioned from this machine",

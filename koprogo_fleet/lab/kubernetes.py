@@ -27,6 +27,7 @@ from koprogo_fleet.lab.locks import exclusive
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 BINARIES_VARIABLE = "KOPROGO_KUBE_BINARIES"
+STEP = "== "
 FETCH_SECONDS = 600
 BUILD_SECONDS = 3600
 
@@ -46,12 +47,12 @@ apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source kube
 BUILD = """\
 set -eu
 exec >> /work/build.log 2>&1
-echo "installing the Go compiler"
+echo "== installing the Go compiler"
 apt-get -qq update
 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
   golang-1.19-go golang-github-modern-go-reflect2-dev rsync jq make dpkg-dev
 
-echo "unpacking the source"
+echo "== unpacking the source"
 export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root
 export PATH=/usr/lib/go-1.19/bin:$PATH
 mkdir -p $GOPATH/src/k8s.io /work/out
@@ -61,16 +62,16 @@ cd kubernetes
 rm vendor/github.com/modern-go/reflect2/*.go
 cp /usr/share/gocode/src/github.com/modern-go/reflect2/*.go vendor/github.com/modern-go/reflect2/
 
-echo "compiling the node's programs and the controllers"
+echo "== compiling the node's programs and the controllers"
 commands=k8s.io/kubernetes/cmd
 go build -tags providerless,dockerless \\
   $commands/kubelet $commands/kube-proxy $commands/kube-scheduler $commands/kube-controller-manager &
-echo "generating OpenAPI"
+echo "== generating OpenAPI"
 make -f Makefile.generated_files gen_openapi gen_bindata CALLED_FROM_MAIN_MAKEFILE=1 KUBE_VERBOSE=1 \\
   OUT_DIR=_output BIN_DIR=_output/bin META_DIR=.make PRJ_SRC_PATH=k8s.io/kubernetes GENERATED_FILE_PREFIX=zz_generated.
 wait $!
 
-echo "compiling and linking all programs"
+echo "== compiling and linking all programs"
 version=$(dpkg-parsechangelog -S Version | sed 's/.*really//; s/-.*//')
 stamp=k8s.io/kubernetes/vendor/k8s.io/component-base/version
 client_stamp=k8s.io/kubernetes/vendor/k8s.io/client-go/pkg/version
@@ -80,7 +81,7 @@ for package in $stamp $client_stamp; do
   flags="$flags -X $package.gitMajor=$(echo $version | cut -d. -f1) -X $package.gitMinor=$(echo $version | cut -d. -f2)"
 done
 go build -tags providerless,dockerless -ldflags "$flags" -o /work/out/ @PACKAGES@
-echo "all programs are built"
+echo "== all programs are built"
 """
 RECIPE = (FETCH + BUILD).replace("@PACKAGES@", " ".join(f"$commands/{name}" for name in PROGRAMS))
 
@@ -156,7 +157,7 @@ def wait_until_built(listener: Listener = ignore, *, seconds: float = BUILD_SECO
                 f"the build of the Kubernetes programs does not run, and has not made them; the end of its log:\n{tail}",
                 next_step=f"{sys.executable} -m koprogo_fleet.lab.kubernetes",
             )
-        raise NotYet(_last_line(_build_log()))
+        raise NotYet(_last_step(_build_log()))
 
     return wait_for(
         "the Kubernetes programs to be built",
@@ -230,9 +231,9 @@ def _read(file: Path) -> str:
         return ""
 
 
-def _last_line(log: Path) -> str:
-    lines = _read(log).splitlines()
-    return lines[-1].strip() if lines else "it prepares itself"
+def _last_step(log: Path) -> str:
+    steps = [line.removeprefix(STEP) for line in _read(log).splitlines() if line.startswith(STEP)]
+    return steps[-1] if steps else "fetching the source"
 
 
 def _log(event: Event) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import yaml
 from nornir.core import Nornir
-from ruamel.yaml import YAML
 
 from koprogo_fleet.core.errors import KubernetesError, SshError
 from koprogo_fleet.core.files import write_atomically
@@ -67,7 +67,7 @@ def _open(stack: ExitStack, nornir: Nornir, servers: Sequence[str]) -> int:
 
 def _with_server(kubeconfig: str, server: str) -> str:
     """Return the kubeconfig for another address, as JSON, which is YAML."""
-    config = YAML(typ="safe", pure=True).load(kubeconfig)
+    config = yaml.safe_load(kubeconfig)
     for entry in config["clusters"]:
         entry["cluster"]["server"] = server
     return json.dumps(config)

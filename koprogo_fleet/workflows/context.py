@@ -35,6 +35,7 @@ class Context:
     Attributes:
         directory: ``inventory/<env>``.
         dry_run: look and tell, change nothing.
+        boot_seconds: how long a new node may take until it answers SSH.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
         nornir: None until the phase that writes the inventory.
         artifacts: the K3s binary and images; empty until the phase that gets them.
@@ -49,6 +50,7 @@ class Context:
     listener: Listener
     dry_run: bool
     report: Report
+    boot_seconds: float = 0.0
     nodes_exist: bool = False
     nornir: Nornir | None = None
     artifacts: Sequence[Artifact] = ()
@@ -112,6 +114,8 @@ class Context:
             KubernetesError: no control plane can be reached.
         """
         assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
-        with api_tunnel(self.nornir, self.of_role(Role.SERVER), self.state) as kubeconfig:
-            with Cluster.from_file(kubeconfig) as cluster:
-                yield cluster, kubeconfig
+        with (
+            api_tunnel(self.nornir, self.of_role(Role.SERVER), self.state) as kubeconfig,
+            Cluster.from_file(kubeconfig) as cluster,
+        ):
+            yield cluster, kubeconfig

@@ -41,6 +41,9 @@ PROVISION: Sequence[Phase[Context]] = (
 PLAN = tuple(phase for phase in PROVISION if phase.run is not verify)
 
 
+BOOT_SECONDS = 300.0
+
+
 def read_input(directory: Path) -> Fleet:
     """
     Read every file that people write, before anything is started.
@@ -55,11 +58,20 @@ def read_input(directory: Path) -> Fleet:
     return fleet
 
 
-def provision(fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report) -> None:
+def provision(  # noqa: PLR0913 - everything that a run is made of
+    fleet: Fleet,
+    directory: Path,
+    target: Target,
+    listener: Listener,
+    report: Report,
+    *,
+    boot_seconds: float = BOOT_SECONDS,
+) -> None:
     """
     Bring the fleet to its desired state.
 
-    *report* is filled as the run goes, so that it tells the truth also when an error ends the run.
+    *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
+    how long a new node may take until it answers SSH.
 
     Raises:
         KoprogoError: something stopped the run; running it again goes on from there.
@@ -70,6 +82,7 @@ def provision(fleet: Fleet, directory: Path, target: Target, listener: Listener,
         Journal(state, "provision", target.kind) as journal,
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
+        run.boot_seconds = boot_seconds
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
 

@@ -5,6 +5,7 @@ Every task is a plain function for ``nornir.run(task=…)``; one that changes an
 what it would do.
 """
 
+from koprogo_tasks._converge import converge
 from koprogo_tasks.baseline import baseline
 from koprogo_tasks.first_contact import first_contact
 from koprogo_tasks.health import k3s_health
@@ -22,6 +23,7 @@ from koprogo_tasks.k3s import (
 __all__ = [
     "Artifact",
     "baseline",
+    "converge",
     "first_contact",
     "http_statuses",
     "k3s",

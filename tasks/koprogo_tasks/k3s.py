@@ -77,9 +77,7 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
-def k3s(
-    task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], dry_run: bool | None = None
-) -> Result:
+def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
     """
     Converge K3s' files and service on one node; ask for one restart if any of them changed.
 
@@ -105,7 +103,9 @@ def k3s(
     )
     checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
     handlers = {RESTART: restart_script(unit_name(node.role))}
-    return converge(task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120)
+    return converge(
+        task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120
+    )
 
 
 def _interface_with(session: Session, mac: str, host: str) -> str:

@@ -16,7 +16,8 @@ NODES = [f"koprogo-{pool}-{n}" for pool in ("cp", "worker") for n in (1, 2, 3)]
 def restarts(fleet: Fleet) -> dict[str, str]:
     """Return systemd's invocation ids of K3s on every node: a restart gives a new one."""
     return {
-        node: fleet.on(node, "systemctl show --property=InvocationID --value k3s k3s-agent ssh chrony") for node in NODES
+        node: fleet.on(node, "systemctl show --property=InvocationID --value k3s k3s-agent ssh chrony")
+        for node in NODES
     }
 
 
@@ -39,7 +40,10 @@ def test_the_cluster_is_what_the_fleet_file_says(fleet: Fleet) -> None:
 def test_the_release_answers_on_the_node_port_of_every_worker(fleet: Fleet) -> None:
     """A request over the vRack to NodePort 30080 reaches the API's pods."""
     for address in ("10.0.0.21", "10.0.0.22", "10.0.0.23"):
-        assert fleet.on(NODES[0], f"curl -sf --max-time 5 -o /dev/null -w %{{http_code}} http://{address}:30080/health") == "200"
+        assert (
+            fleet.on(NODES[0], f"curl -sf --max-time 5 -o /dev/null -w %{{http_code}} http://{address}:30080/health")
+            == "200"
+        )
 
 
 def test_the_secret_in_the_cluster_came_sealed(fleet: Fleet) -> None:
@@ -76,7 +80,7 @@ def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:
     fleet.on("koprogo-cp-2", "echo 'debug: true' >> /etc/rancher/k3s/config.yaml")
     fleet.on("koprogo-worker-2", "ufw delete allow from 10.0.0.0/24 to any port 10250 proto tcp")
     fleet.on("koprogo-cp-3", "sed -i s/MaxAuthTries.*/MaxAuthTries\\ 6/ /etc/ssh/sshd_config.d/10-koprogo.conf")
-    fleet.kubectl("delete", "sealedsecret,secret", "koprogo-api", "-n", "koprogo")
+    fleet.kubectl("delete", "sealedsecret,secret", "koprogo-api", "-n", "koprogo", "--ignore-not-found")
 
     found = fleet.differences()
 

@@ -70,9 +70,7 @@ def agents(run: Context) -> None:
 
 
 def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
-    run.on_hosts(
-        names, PHASE, k3s, fleet=run.fleet, tokens=tokens, artifacts=run.artifacts, dry_run=run.dry_run
-    )
+    run.on_hosts(names, PHASE, k3s, fleet=run.fleet, tokens=tokens, artifacts=run.artifacts, dry_run=run.dry_run)
     if not run.dry_run:
         run.on_hosts(names, PHASE, k3s_ready, fleet=run.fleet, seconds=READY_SECONDS, listener=run.listener)
 

@@ -8,7 +8,6 @@ from koprogo_fleet.workflows.inventory import sync_files
 from koprogo_tasks import baseline as baseline_task
 from koprogo_tasks import first_contact as first_contact_task
 
-BOOT_SECONDS = 300.0
 PLAN_SECONDS = 20.0
 
 
@@ -22,7 +21,7 @@ def inventory(run: Context) -> None:
 
 def first_contact(run: Context) -> None:
     """Wait until every node answers SSH as itself, and cloud-init has ended."""
-    seconds = PLAN_SECONDS if run.dry_run else BOOT_SECONDS
+    seconds = PLAN_SECONDS if run.dry_run else run.boot_seconds
     run.on_hosts(run.hosts, "First contact", first_contact_task, seconds=seconds, listener=run.listener)
 
 

@@ -21,9 +21,9 @@ INSECURE_PORTS_UNTIL = 22
 """The last minor version whose components serve plain HTTP unless told ``--port=0``."""
 
 PATIENT_ELECTION = {
-    "leader-elect-lease-duration": "40s",
-    "leader-elect-renew-deadline": "30s",
-    "leader-elect-retry-period": "5s",
+    "leader-elect-lease-duration": "20s",
+    "leader-elect-renew-deadline": "15s",
+    "leader-elect-retry-period": "3s",
 }
 """Losing an election ends the process: on a machine that all nodes share, a busy moment must not be taken for a death."""
 

@@ -9,7 +9,6 @@ controller: the API servers' service proxy reaches it through the one port that 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 import threading
@@ -26,6 +25,7 @@ _MARK = bytes([len(SUPERVISOR_PROTOCOL)]) + SUPERVISOR_PROTOCOL.encode()
 
 TLS_HANDSHAKE = 22
 RECORD_HEADER = 5
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - K3s' default bind-address
 LARGEST_GREETING = 16 * 1024
 GREETING_SECONDS = 10
 CONNECT_SECONDS = 5
@@ -57,25 +57,39 @@ _UPSTREAM = {
 }
 
 
-def listen(address: str, port: int) -> socket.socket:
+def listen(address: str, port: int, *, shared: bool = False) -> socket.socket:
     """
-    Open the port; the API server shares it on its own address (``--permit-port-sharing``).
+    Open a port.
+
+    Args:
+        address: where to listen; "0.0.0.0" is everywhere.
+        port: the port.
+        shared: the API server will have the same port on its own address (``--permit-port-sharing``).
 
     Raises:
-        KubernetesError: somebody else has it, in K3s' words.
+        KubernetesError: somebody else has the port, in K3s' words; nobody may share it at this moment.
     """
+    listener = _bound(address, port, shared=False)
+    if shared:
+        listener.close()
+        listener = _bound(address, port, shared=True)
+    listener.setblocking(False)  # noqa: FBT003 - the signature of sockets
+    return listener
+
+
+def _bound(address: str, port: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((address, port))
         listener.listen(512)
     except OSError as error:
         listener.close()
-        name = errno.errorcode.get(error.errno or 0, "")
-        reason = "address already in use" if name == "EADDRINUSE" else os.strerror(error.errno or 0).lower()
-        raise KubernetesError(f"listen tcp {'' if address == '0.0.0.0' else address}:{port}: bind: {reason}") from error  # noqa: S104 - compared, not bound
-    listener.setblocking(False)  # noqa: FBT003 - the signature of sockets
+        place = f"{'' if address == EVERYWHERE else address}:{port}"
+        reason = os.strerror(error.errno or 0).lower()
+        raise KubernetesError(f"listen tcp {place}: bind: {reason}") from error
     return listener
 
 

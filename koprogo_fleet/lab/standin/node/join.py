@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from koprogo_fleet.core.errors import KubernetesError
@@ -28,15 +29,19 @@ class Server:
     """
 
     def __init__(self, host: str, port: int, token: Token, *, user: str) -> None:
-        try:
-            answer = Client(host, port, _context(None)).call("GET", "/cacerts")
-            self.ca_pem = answer.success()
-        except KubernetesError as error:
-            raise KubernetesError(f"failed to get CA certs: {error}") from error
+        with closing(Client(host, port, _context(None))) as stranger:
+            try:
+                self.ca_pem = stranger.call("GET", "/cacerts").success()
+            except KubernetesError as error:
+                raise KubernetesError(f"failed to get CA certs: {error}") from error
         token.check_ca(self.ca_pem)
         credentials = f"{token.user or user}:{token.password.reveal()}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
         self._client = Client(host, port, _context(self.ca_pem), headers)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._client.close()
 
     def get(self, path: str) -> Answer:
         """Ask for *path* with the token's password."""

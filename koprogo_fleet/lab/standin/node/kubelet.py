@@ -61,6 +61,7 @@ class NodeComponents:
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "5%", "imagefs.available": "5%"},
             "failSwapOn": False,
             "healthzBindAddress": "127.0.0.1",
+            "nodeStatusUpdateFrequency": "5s",
             "protectKernelDefaults": settings.protect_kernel_defaults,
             "resolvConf": str(settings.resolv_conf),
             "serializeImagePulls": False,

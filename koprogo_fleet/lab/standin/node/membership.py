@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.lab.standin.node.etcd import Etcd
@@ -74,12 +75,11 @@ class Membership:
         }
         self._api.patch(f"{path}/status", {"status": {"conditions": [condition]}}).success()
 
-    def _remove_members(self, nodes: list[dict[str, object]]) -> None:
+    def _remove_members(self, nodes: list[dict[str, Any]]) -> None:
         """Remove the etcd member of a Node that is marked for it, or that has been deleted since we saw it."""
         servers = {}
         for node in nodes:
             metadata = node["metadata"]
-            assert isinstance(metadata, dict)  # noqa: S101 - the API's own shape
             annotations = metadata.get("annotations") or {}
             if member := annotations.get(f"{ETCD}/node-name"):
                 servers[metadata["name"]] = member
@@ -99,18 +99,15 @@ class Membership:
                 log.info("Removing name=%s id=%d address=%s from etcd", member.name, member.id, member.peer_url)
                 self._etcd.remove(member)
 
-    def _own_passwords(self, nodes: list[dict[str, object]]) -> None:
+    def _own_passwords(self, nodes: list[dict[str, Any]]) -> None:
         """Bind each node's password to its Node, so that both are deleted together."""
         for secret in self._api.items(f"{SECRETS}?fieldSelector=type%3DOpaque"):
             metadata = secret["metadata"]
             if not metadata["name"].endswith(PASSWORD_SUFFIX) or metadata.get("ownerReferences"):
                 continue
             name = metadata["name"].removesuffix(PASSWORD_SUFFIX)
-            for node in nodes:
-                identity = node["metadata"]
-                assert isinstance(identity, dict)  # noqa: S101 - the API's own shape
-                if identity["name"] == name:
-                    owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": identity["uid"]}
-                    self._api.merge(
-                        f"{SECRETS}/{metadata['name']}", {"metadata": {"ownerReferences": [owner]}}
-                    ).success()
+            uid = next((node["metadata"]["uid"] for node in nodes if node["metadata"]["name"] == name), None)
+            if uid:
+                owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}
+                bound = {"metadata": {"ownerReferences": [owner]}}
+                self._api.merge(f"{SECRETS}/{metadata['name']}", bound).success()

@@ -16,7 +16,7 @@ from koprogo_fleet.lab.standin.node.settings import Settings
 from koprogo_fleet.lab.standin.node.wire import Api
 
 REGISTER_SECONDS = 180
-ROUTE_SECONDS = 5
+ROUTE_SECONDS = 2
 HOST_GATEWAY = "host-gw"
 
 

@@ -30,7 +30,7 @@ ZERO_NONCE = bytes(12)
 def make_key() -> tuple[bytes, bytes]:
     """Return a new sealing key and its self-signed certificate, both PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sealed-secrets")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()

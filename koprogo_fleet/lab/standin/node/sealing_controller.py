@@ -36,7 +36,6 @@ class SealingController:
 
     def __init__(self, api: Callable[[], Api]) -> None:
         self._api = api()
-        self._parsed: dict[str, rsa.RSAPrivateKey] = {}
         self._keys: tuple[rsa.RSAPrivateKey, ...] = ()
         self._certificate = b""
         self._loaded: dict[str, str] | None = None
@@ -81,18 +80,13 @@ class SealingController:
         if versions == self._loaded:  # OpenSSL checks a key of this size for a tenth of a second when it reads it
             return
         pairs = [
-            (base64.b64decode(secret["data"]["tls.crt"]), self._key(secret["data"]["tls.key"])) for secret in secrets
+            (base64.b64decode(secret["data"]["tls.crt"]), sealing.load_key(base64.b64decode(secret["data"]["tls.key"])))
+            for secret in secrets
         ]
         pairs.sort(key=lambda pair: x509.load_pem_x509_certificate(pair[0]).not_valid_before, reverse=True)
         self._keys = tuple(key for _, key in pairs)
         self._certificate = pairs[0][0] if pairs else b""
         self._loaded = versions
-
-    def _key(self, encoded: str) -> rsa.RSAPrivateKey:
-        """Parse a key once: that checks its primes, and takes a tenth of a second of a processor."""
-        if encoded not in self._parsed:
-            self._parsed[encoded] = sealing.load_key(base64.b64decode(encoded))
-        return self._parsed[encoded]
 
     def reconcile(self) -> None:
         """Do one round as the holder of the lease: install what is missing, then unseal what is not yet unsealed."""

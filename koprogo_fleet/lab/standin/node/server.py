@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from contextlib import closing
 from dataclasses import asdict
 
 from koprogo_fleet.core.errors import KubernetesError
@@ -15,7 +16,7 @@ from koprogo_fleet.lab.standin.node.certificates import Subject
 from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
 from koprogo_fleet.lab.standin.node.etcd import Etcd
-from koprogo_fleet.lab.standin.node.front import Front, listen
+from koprogo_fleet.lab.standin.node.front import EVERYWHERE, Front, listen
 from koprogo_fleet.lab.standin.node.join import Server
 from koprogo_fleet.lab.standin.node.layout import API_PORT
 from koprogo_fleet.lab.standin.node.lease import Lease
@@ -28,7 +29,7 @@ from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
 from koprogo_fleet.lab.standin.node.sealing_objects import pod as sealing_pod
-from koprogo_fleet.lab.standin.node.settings import Settings, server_port
+from koprogo_fleet.lab.standin.node.settings import KEY_OF, Settings, server_port
 from koprogo_fleet.lab.standin.node.supervisor import NODE_GROUP, Supervisor
 from koprogo_fleet.lab.standin.node.wire import Api
 
@@ -55,7 +56,7 @@ class K3sServer:
             KoprogoError: it cannot come up; the process is expected to end, and systemd to start it again.
         """
         settings, layout = self._settings, self._layout
-        listener = listen("0.0.0.0", API_PORT)  # noqa: S104 - K3s' default bind-address
+        listener = listen(EVERYWHERE, API_PORT, shared=True)
         wait_for_programs(SERVER_PROGRAMS)
         password = self._bootstrap()
         agent_password = settings.agent_token.password if settings.agent_token else password
@@ -116,10 +117,10 @@ class K3sServer:
         token = self._settings.token
         if token is None:
             raise KubernetesError("--token is required to join a cluster")
-        first = Server(*server_port(url), token, user="server")
-        shared = first.get("/v1-k3s/server-bootstrap").json()
+        with closing(Server(*server_port(url), token, user="server")) as first:
+            shared = first.get("/v1-k3s/server-bootstrap").json()
         ours = asdict(self._settings.network)
-        if different := sorted(key for key, value in shared["network"].items() if ours.get(key) != value):
+        if different := [KEY_OF[name] for name, value in shared["network"].items() if ours[name] != value]:
             raise KubernetesError(f"critical configuration value mismatch between servers: {', '.join(different)}")
         if self._settings.secrets_encryption != any("encryption-config" in name for name in shared["files"]):
             raise KubernetesError("critical configuration value mismatch between servers: secrets-encryption")

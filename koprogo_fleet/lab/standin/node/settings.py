@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from koprogo_fleet.core.errors import InputError
-from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.standin.node import tokens
 from koprogo_fleet.lab.standin.node.config import Values
 from koprogo_fleet.lab.standin.node.keys import HONOURED
@@ -32,6 +31,16 @@ class ClusterNetwork:
     def api_service(self) -> IPv4Address:
         """The cluster address of the API: the first of the services' network."""
         return IPv4Network(self.services)[1]
+
+
+KEY_OF = {
+    "pods": "cluster-cidr",
+    "services": "service-cidr",
+    "dns": "cluster-dns",
+    "domain": "cluster-domain",
+    "flannel_backend": "flannel-backend",
+}
+"""K3s' names for the fields of :class:`ClusterNetwork`."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +178,6 @@ def server_port(url: str) -> tuple[str, int]:
     """Return the host and port of a ``--server`` URL."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or API_PORT
-
-
-def secret_of(token: Token | None) -> Secret | None:
-    """Return the password of a token, if there is a token."""
-    return token.password if token else None
 
 
 def _octal(text: str) -> int:

@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -137,14 +138,16 @@ class Supervisor:
         return Reply(HTTPStatus.OK, self._pki.server.certificate_pem)
 
     def _readyz(self, _request: Request) -> Reply:
-        self._api().call("GET", "/readyz").success()
+        with closing(self._api()) as api:
+            api.call("GET", "/readyz").success()
         return Reply(HTTPStatus.OK, b"ok")
 
     def _config(self, _request: Request) -> Reply:
         return _json(asdict(self._network))
 
     def _apiservers(self, _request: Request) -> Reply:
-        endpoints = self._api().get("/api/v1/namespaces/default/endpoints/kubernetes") or {}
+        with closing(self._api()) as api:
+            endpoints = api.get("/api/v1/namespaces/default/endpoints/kubernetes") or {}
         return _json(
             [
                 f"{address['ip']}:{port['port']}"
@@ -181,19 +184,13 @@ class Supervisor:
     def _knows_node(self, node: str, password: str) -> bool:
         """Compare the node's password with the stored hash; the first one that comes is stored."""
         name = f"{node}.node-password.k3s"
-        api = self._api()
-        stored = api.get(f"/api/v1/namespaces/kube-system/secrets/{name}")
-        if stored is not None:
-            salt, _, digest = base64.b64decode(stored["data"]["hash"]).decode().partition(":")
-            return hmac.compare_digest(digest, _scrypt(password, bytes.fromhex(salt)))
-        salt_bytes = os.urandom(8)
-        secret = {
-            "metadata": {"name": name},
-            "immutable": True,
-            "stringData": {"hash": f"{salt_bytes.hex()}:{_scrypt(password, salt_bytes)}"},
-        }
-        api.send("POST", "/api/v1/namespaces/kube-system/secrets", secret).success()
-        return True
+        with closing(self._api()) as api:
+            stored = api.get(f"/api/v1/namespaces/kube-system/secrets/{name}")
+            if stored is None:
+                api.send("POST", "/api/v1/namespaces/kube-system/secrets", _password_secret(name, password)).success()
+                return True
+        salt, _, digest = base64.b64decode(stored["data"]["hash"]).decode().partition(":")
+        return hmac.compare_digest(digest, _scrypt(password, bytes.fromhex(salt)))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -229,6 +226,15 @@ def _node_name(request: Request) -> str:
     if not name:
         raise InputError("node name not set")
     return name
+
+
+def _password_secret(name: str, password: str) -> dict[str, object]:
+    salt = os.urandom(8)
+    return {
+        "metadata": {"name": name},
+        "immutable": True,
+        "stringData": {"hash": f"{salt.hex()}:{_scrypt(password, salt)}"},
+    }
 
 
 def _scrypt(password: str, salt: bytes) -> str:

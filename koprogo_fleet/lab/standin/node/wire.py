@@ -60,6 +60,10 @@ class Client:
         self._headers = dict(headers or {})
         self._connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
 
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._connection.close()
+
     def call(
         self,
         method: str,
