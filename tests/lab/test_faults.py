@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import COMMAND, Fleet, make_fleet
+from lab_fleet import COMMAND, Fleet, make_fleet
 from ruamel.yaml import YAML
 
 from koprogo_fleet.lab.lab import Lab

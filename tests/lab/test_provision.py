@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 import pytest
-from conftest import Fleet
+from lab_fleet import Fleet
 
 pytestmark = pytest.mark.lab
 

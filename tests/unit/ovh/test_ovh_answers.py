@@ -88,7 +88,7 @@ def test_iam_actions_are_named() -> None:
     ("header", "at_least", "at_most"),
     [
         ("7", 7, 7),
-        (format_datetime(datetime.now(tz=UTC) + timedelta(seconds=30), usegmt=True), 25, 30),
+        (format_datetime(datetime.now(tz=UTC) + timedelta(hours=1), usegmt=True), 1800, 3600),
         (format_datetime(datetime.now(tz=UTC) - timedelta(seconds=30), usegmt=True), 0, 0),
     ],
 )

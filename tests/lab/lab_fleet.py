@@ -1,0 +1,123 @@
+"""A lab of the tests' own, driven as a person does: by the command line, and by hand on the nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from koprogo_fleet.lab.nspawn import NspawnMachines
+from koprogo_fleet.lab.paths import LabPaths
+from koprogo_fleet.ssh.connection import session_for
+from koprogo_fleet.workflows.nornir import open_nornir
+
+CHECKOUT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("koprogo-fleet")
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A fleet in a lab: its inventory, its state, and ways to use and to harm it."""
+
+    lab: str
+    root: Path
+
+    @property
+    def inventory(self) -> Path:
+        """The folder ``inventory/lab``."""
+        return self.root / "inventory" / "lab"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every command: no credentials, the tests' own lab and state."""
+        own = {
+            "KOPROGO_LAB": self.lab,
+            "KOPROGO_STATE_DIR": str(self.root / "state"),
+            "KOPROGO_INVENTORY": str(self.root / "inventory"),
+            "COLUMNS": "160",
+        }
+        return {key: value for key, value in os.environ.items() if not key.startswith(("OVH_", "VAULT_"))} | own
+
+    def run(self, *arguments: str, timeout: float = 580, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run ``koprogo-fleet`` to its end."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``koprogo-fleet`` and leave it running."""
+        return subprocess.Popen(
+            [COMMAND, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def events(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run ``koprogo-fleet … --json`` and return its lines; it must succeed, or find differences."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode in {0, 3}, done.stdout + done.stderr
+
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def summary(self, *arguments: str) -> dict[str, Any]:
+        """Run ``koprogo-fleet … --json`` and return its last line."""
+        return self.events(*arguments)[-1]
+
+    def differences(self) -> dict[str, list[str]]:
+        """Return what ``plan`` names, by host; what belongs to no host is under the empty name."""
+        found = next(event for event in self.events("plan") if event["event"] == "differences")
+        named = {"": found["differences"], **found["hosts"]}
+        return {host: [item["what"] for item in items] for host, items in named.items() if items}
+
+    def on(self, host: str, script: str, timeout: float = 60) -> str:
+        """Run a shell script as root on a node, as someone who changes it by hand; return what it printed."""
+        nornir = open_nornir(self.inventory)
+        try:
+            session = session_for(nornir.inventory.hosts[host], nornir.config)
+            done = session.run(session.as_root("sh -s"), stdin=script.encode(), timeout=timeout)
+        finally:
+            nornir.close_connections()
+        assert done.exit_status == 0, done.stdout.decode() + done.stderr.decode()
+
+        return done.stdout.decode()
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl through ``koprogo-fleet kubectl``; return what it printed."""
+        done = self.run("kubectl", "--", *arguments, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+        return done.stdout
+
+    def instance_id(self, host: str) -> str:
+        """Return the id of a node's instance."""
+        instance_id: str = open_nornir(self.inventory).inventory.hosts[host]["instance_id"]
+        return instance_id
+
+    @property
+    def machines(self) -> NspawnMachines:
+        """The machines below the emulator: for pulling plugs."""
+        return NspawnMachines(LabPaths(self.lab))
+
+    def written(self) -> list[str]:
+        """Return every call so far that the OVH API took as a write, as "POST /path"."""
+        log = LabPaths(self.lab).root / "ovh-requests.jsonl"
+        requests = [json.loads(line) for line in log.read_text().splitlines()]
+        return [f"{item['method']} {item['path']}" for item in requests if item["method"] != "GET"]
+
+
+def make_fleet(lab: str, root: Path) -> Fleet:
+    """Copy the example fleet to *root*."""
+    fleet = Fleet(lab, root)
+    shutil.copytree(CHECKOUT / "charts", root / "charts")
+    fleet.inventory.mkdir(parents=True)
+    for name in ("fleet.yaml", "secrets.yaml", "releases.yaml"):
+        shutil.copy(CHECKOUT / "inventory" / "lab" / name, fleet.inventory)
+    return fleet
