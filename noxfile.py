@@ -11,7 +11,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-TESTS = ("tests/unit", "tests/contract", "tests/lab")  # not tests/docs: those are the session docs
+TESTS = ("tests/unit", "tests/lab", "tests/contract")  # the lab first: it builds what contracts are tested on
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
