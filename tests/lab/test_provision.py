@@ -86,10 +86,10 @@ def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:
 
     assert {"", "koprogo-worker-1", "koprogo-cp-2", "koprogo-worker-2", "koprogo-cp-3"} == set(found)
     assert ["service k3s-agent"] == found["koprogo-worker-1"]
-    assert ["file /etc/rancher/k3s/config.yaml"] == found["koprogo-cp-2"]
+    assert ["content of file /etc/rancher/k3s/config.yaml"] == found["koprogo-cp-2"]
     assert len(found["koprogo-worker-2"]) == 1
     assert "10250" in found["koprogo-worker-2"][0]
-    assert ["file /etc/ssh/sshd_config.d/10-koprogo.conf"] == found["koprogo-cp-3"]
+    assert ["content of file /etc/ssh/sshd_config.d/10-koprogo.conf"] == found["koprogo-cp-3"]
     assert any("koprogo-api" in what for what in found[""])
 
     mended = fleet.summary("provision", "--yes")
