@@ -43,7 +43,14 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
     install(session, "test")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("pytest", *([] if named else TESTS), *session.posargs)
+    session.run("pytest", *([] if named else (*TESTS, "--ignore=tests/lab/soak")), *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Kill a run at every moment of it: exhaustive, and takes more than an hour."""
+    install(session, "test")
+    session.run("pytest", "tests/lab/soak", *session.posargs)
 
 
 @nox.session

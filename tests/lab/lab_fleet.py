@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.paths import LabPaths
+from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.workflows.nornir import open_nornir
 
@@ -105,6 +108,20 @@ class Fleet:
     def machines(self) -> NspawnMachines:
         """The machines below the emulator: for pulling plugs."""
         return NspawnMachines(LabPaths(self.lab))
+
+    @property
+    def api(self) -> OvhApi:
+        """The lab's OVH API, for what a person does by hand."""
+        endpoints = Lab(self.lab).up()
+        return OvhApi(
+            OvhCredentials(
+                endpoint=endpoints.ovh_url,
+                application_key=endpoints.application_key,
+                application_secret=endpoints.application_secret,
+                consumer_key=endpoints.consumer_key,
+                project_id=endpoints.project_id,
+            )
+        )
 
     def written(self) -> list[str]:
         """Return every call so far that the OVH API took as a write, as "POST /path"."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import pytest
 from lab_fleet import Fleet
+
+from koprogo_fleet.ovh import instances, networks, ssh_keys, volumes
 
 pytestmark = pytest.mark.lab
 
@@ -98,8 +99,16 @@ def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:
     assert fleet.differences() == {}
 
 
-def test_no_object_was_ever_made_twice(fleet: Fleet) -> None:
-    """Whatever was run before, each name was created once at OVH."""
-    created = Counter(call for call in fleet.written() if call.endswith("/instance"))
+def test_nothing_exists_twice(fleet: Fleet) -> None:
+    """Whatever was run before, each object at OVH has a name of its own."""
+    api = fleet.api
+    found = {
+        "instances": [item.name for item in instances.list_instances(api)],
+        "volumes": [item.name for item in volumes.list_volumes(api)],
+        "networks": [item.name for item in networks.list_private_networks(api)],
+        "SSH keys": [item.name for item in ssh_keys.list_ssh_keys(api)],
+    }
 
-    assert [6] == list(created.values())
+    assert {"instances": NODES, "volumes": NODES[3:], "networks": ["koprogo-vrack"], "SSH keys": ["koprogo"]} == {
+        kind: sorted(names) for kind, names in found.items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from pathlib import Path
 
 from koprogo_fleet.lab.standin.node.splice import connect, splice
 
@@ -15,6 +16,12 @@ def _listener() -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)  # noqa: FBT003 - the signature of sockets
     return listener
+
+
+def _open_sockets() -> int:
+    """Return how many sockets this process has."""
+    files = [Path(file.path) for file in os.scandir("/proc/self/fd")]
+    return sum(str(file.readlink()).startswith("socket:") for file in files if file.is_symlink())
 
 
 async def _through_a_splice(payload: bytes) -> bytes:
@@ -46,3 +53,17 @@ def test_everything_passes_unchanged() -> None:
     payload = os.urandom(LARGE)
 
     assert asyncio.run(_through_a_splice(payload)) == payload
+
+
+def test_a_finished_connection_leaves_nothing_open() -> None:
+    """When both sides have ended, both sockets are closed: a server would run out of them within hours."""
+
+    async def difference() -> int:
+        loop = asyncio.get_running_loop()
+        before, deadline = _open_sockets(), loop.time() + 5
+        await _through_a_splice(b"x")
+        while _open_sockets() > before and loop.time() < deadline:  # noqa: ASYNC110 - nothing tells when the kernel is done
+            await asyncio.sleep(0.01)
+        return _open_sockets() - before
+
+    assert asyncio.run(difference()) == 0

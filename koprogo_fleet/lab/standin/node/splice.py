@@ -27,6 +27,7 @@ class Half(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.partner: Half | None = None
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport."""
@@ -39,10 +40,11 @@ class Half(asyncio.Protocol):
             self.partner.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Pass the end on; the other direction may go on."""
-        if self.partner and self.partner.transport and self.partner.transport.can_write_eof():
+        """Pass the end on, and stay open while the other direction goes on; both close with the second end."""
+        self.ended = True
+        if self.partner and self.partner.transport:
             self.partner.transport.write_eof()
-        return True
+        return self.partner is not None and not self.partner.ended
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Close the partner too."""
