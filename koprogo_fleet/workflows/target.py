@@ -6,6 +6,7 @@ From here on nothing asks which it is: the lab speaks the same HTTP and SSH, and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,9 +81,11 @@ def choose(wanted: str | None = None) -> Choice:
     return Choice(LAB, f"embedded, because {reason}", "lab", None)
 
 
-def open_target(choice: Choice, listener: Listener, lab_name: str = "default") -> Target:
+def open_target(choice: Choice, listener: Listener, lab_name: str | None = None) -> Target:
     """
     Return the target, with the lab brought up if that is what was chosen.
+
+    *lab_name* is ``KOPROGO_LAB``, or "default", where none is given.
 
     Raises:
         MissingRequirement: the lab needs something that this machine lacks.
@@ -105,7 +108,7 @@ def open_target(choice: Choice, listener: Listener, lab_name: str = "default") -
             k3s=lambda fleet: k3s_binary(fleet.k3s, listener),
             images=tuple,
         )
-    return _lab(choice, listener, lab_name)
+    return _lab(choice, listener, lab_name or os.environ.get("KOPROGO_LAB", "default"))
 
 
 def _lab(choice: Choice, listener: Listener, name: str) -> Target:

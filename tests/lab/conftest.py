@@ -8,7 +8,7 @@ import pytest
 from lab_fleet import Fleet, make_fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Return a fleet that was provisioned from nothing; at the end its lab is taken down."""
     fleet = make_fleet("t-fleet", tmp_path_factory.mktemp("fleet"))

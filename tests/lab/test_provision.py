@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from lab_fleet import Fleet
 
 from koprogo_fleet.ovh import instances, networks, ssh_keys, volumes
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
 
 NODES = [f"koprogo-{pool}-{n}" for pool in ("cp", "worker") for n in (1, 2, 3)]
 
@@ -73,6 +76,23 @@ def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
     assert written == fleet.written()
     assert invocations == restarts(fleet)
     assert revisions == fleet.kubectl("get", "secrets", "-n", "koprogo", "-l", "owner=helm", "-o", "name")
+
+
+def test_the_example_script_does_the_same_run(fleet: Fleet) -> None:
+    """``examples/provision.py`` finds the fleet as desired, and says so for every host."""
+    script = Path(__file__).parents[2] / "examples" / "provision.py"
+    done = subprocess.run(
+        [sys.executable, script, fleet.inventory.parent],
+        env=fleet.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 changes, 0 failed" in done.stdout
+    assert all(f"{node} is as desired" in done.stdout for node in NODES)
 
 
 def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:

@@ -6,7 +6,7 @@ import pytest
 from killed_runs import assert_continued
 from lab_fleet import Fleet
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
 
 
 @pytest.mark.parametrize("seconds", [0.5 + 1.5 * step for step in range(40)])

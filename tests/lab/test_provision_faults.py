@@ -18,7 +18,7 @@ from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.paths import LabPaths
 from koprogo_fleet.vault import Vault
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
 
 SERVERS = ["koprogo-cp-1", "koprogo-cp-2", "koprogo-cp-3"]
 
