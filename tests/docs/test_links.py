@@ -22,6 +22,7 @@ PUBLIC = {
     "keepachangelog.com",
     "nornir.tech",
     "www.apache.org",
+    "www.w3.org",
 }
 """What the project may name; where packages come from is the business of the machine and its tools."""
 INVENTED = re.compile(

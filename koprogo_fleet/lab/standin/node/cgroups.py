@@ -18,8 +18,8 @@ def prepare(node_name: str) -> str:
     """
     Make the kubelet's ``cgroupRoot`` in every hierarchy, and return it.
 
-    Version 1 is not namespaced: the lab's nodes share the host's hierarchies, so each has a group of its own. In version 2
-    systemd-nspawn gives each node a namespace whose root is the node's own (untried: no such host was at hand).
+    Where the kernel has control group namespaces, the root that a node sees is its own; where it has none, all nodes
+    see the host's, so each has a group of its own there. Version 2 is untried: no such host was at hand.
 
     Raises:
         MissingRequirement: the control groups cannot be written; containers cannot run on this node.
