@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Target
-from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.binary import find_tools
@@ -30,7 +29,7 @@ def kubectl(
     """
     directory = inventory / choose(target).environment
     fleet = load_fleet(directory / "fleet.yaml")
-    servers = [node.name for node in fleet.nodes if node.role is Role.SERVER]
+    servers = [node.name for node in fleet.servers]
     program = find_tools().kubectl
     with api_tunnel(open_nornir(directory), servers, state_dir(fleet.name)) as kubeconfig:
         # No time limit: a person may follow logs, and ends it with Ctrl-C.

@@ -113,6 +113,11 @@ class Fleet(Model):
                 first_server = False
 
     @property
+    def servers(self) -> tuple[Node, ...]:
+        """The control planes, the first one first."""
+        return tuple(node for node in self.nodes if node.role is Role.SERVER)
+
+    @property
     def first_server(self) -> Node:
         """The control plane that starts the cluster; the others join it."""
         return next(node for node in self.nodes if node.is_first_server)

@@ -9,6 +9,7 @@ from typing import Any
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet, Node, Role
+from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.core.yamlfile import dump_yaml
 from koprogo_fleet.inventory.observe import Observed
 
@@ -17,6 +18,12 @@ KNOWN_HOSTS = "known_hosts"
 """Relative to the directory of the inventory, as all relative paths in it (OVHInventory resolves them)."""
 
 SSH_PORT = 22
+
+
+def private_key_of(fleet: Fleet) -> Path:
+    """Return the file of the SSH key to log in with: the one that fleet.yaml names, or the fleet's own."""
+    return fleet.ssh.private_key or state_dir(fleet.name) / "id_ed25519"
+
 
 Hosts = Mapping[str, Mapping[str, Any]]
 

@@ -18,8 +18,7 @@ from nornir.core.inventory import (
 
 from koprogo_fleet.core.errors import InputError, MissingCredentials
 from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.core.paths import state_dir
-from koprogo_fleet.inventory.documents import documents
+from koprogo_fleet.inventory.documents import documents, private_key_of
 from koprogo_fleet.inventory.files import ConnectionEntry, DefaultsEntry, InventoryFiles, from_documents, read_files
 from koprogo_fleet.inventory.observe import observe
 from koprogo_fleet.ovh.client import OvhApi
@@ -74,8 +73,7 @@ class OVHInventory:
                 next_step='set them, or read the files: options={"source": "files"}',
             )
         fleet = load_fleet(self._directory / "fleet.yaml")
-        private_key = fleet.ssh.private_key or state_dir(fleet.name) / "id_ed25519"
-        return from_documents(documents(fleet, observe(OvhApi(found[0]), fleet), private_key))
+        return from_documents(documents(fleet, observe(OvhApi(found[0]), fleet), private_key_of(fleet)))
 
     def _inventory(self, files: InventoryFiles) -> Inventory:
         defaults = Defaults(**self._attributes(files.defaults))

@@ -15,12 +15,12 @@ from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet, Node, Role
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.hosts.k3s.node import Tokens
+from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.access import KUBECONFIG, api_tunnel
-from koprogo_fleet.workflows.inventory import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.target import Target

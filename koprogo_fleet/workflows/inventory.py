@@ -7,18 +7,11 @@ from pathlib import Path
 from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.inventory.sync import Synced, sync
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.target import Target
-
-KNOWN_HOSTS = "known_hosts"
-
-
-def private_key_of(fleet: Fleet) -> Path:
-    """Return the file of the SSH key that we log in with."""
-    return fleet.ssh.private_key or state_dir(fleet.name) / "id_ed25519"
 
 
 def sync_inventory(directory: Path, target: Target, listener: Listener, *, force: bool = False) -> Synced:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koprogo_fleet.core.events import Listener
-from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.hosts.k3s.health import ServerHealth, explain
 from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
@@ -41,7 +40,7 @@ class ClusterStatus:
 def k3s_status(directory: Path, listener: Listener) -> ClusterStatus:
     """Ask every server in parallel."""
     fleet = load_fleet(directory / "fleet.yaml")
-    servers = [node.name for node in fleet.nodes if node.role is Role.SERVER]
+    servers = [node.name for node in fleet.servers]
     outcomes = run_on(open_nornir(directory), servers, "Health", k3s_health, listener)
     statuses = tuple(_status(outcomes[name]) for name in servers)
     return ClusterStatus(statuses, explain([status.health for status in statuses]))

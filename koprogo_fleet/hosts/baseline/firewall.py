@@ -34,9 +34,8 @@ def _rules(fleet: Fleet, node: Node) -> Iterator[UfwRule]:
     yield UfwRule(port=str(FLANNEL_WIREGUARD), proto="udp", source=vrack, comment="flannel wireguard")
     if node.role is Role.SERVER:
         yield UfwRule(port=str(API_SERVER), proto="tcp", source=vrack, comment="k3s api")
-        for peer in fleet.nodes:
-            if peer.role is Role.SERVER:
-                yield UfwRule(port=ETCD, proto="tcp", source=f"{peer.vrack_address}", comment=f"etcd {peer.name}")
+        for peer in fleet.servers:
+            yield UfwRule(port=ETCD, proto="tcp", source=f"{peer.vrack_address}", comment=f"etcd {peer.name}")
     for port, name in ((fleet.ingress.http, "http"), (fleet.ingress.https, "https")):
         yield UfwRule(port=str(port), proto="tcp", source=vrack, comment=f"ingress {name}")
     yield UfwRule(source=str(fleet.network.pods), comment="pods")

@@ -37,13 +37,12 @@ def config(fleet: Fleet, node: Node, *, public_address: IPv4Address, vrack_inter
 
 
 def _server(fleet: Fleet, node: Node, public_address: IPv4Address) -> Mapping[str, Value]:
-    servers = [peer for peer in fleet.nodes if peer.role is Role.SERVER]
     values: dict[str, Value] = {
         "agent-token-file": paths.AGENT_TOKEN,
         "advertise-address": str(node.vrack_address),
         "tls-san": [
-            *(str(peer.vrack_address) for peer in servers),
-            *(peer.name for peer in servers),
+            *(str(peer.vrack_address) for peer in fleet.servers),
+            *(peer.name for peer in fleet.servers),
             str(public_address),
         ],
         "cluster-cidr": str(fleet.network.pods),
