@@ -53,7 +53,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
   golang-1.19-go golang-github-modern-go-reflect2-dev rsync jq make dpkg-dev
 
 echo "== unpacking the source"
-export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root
+export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root GOGC=400
 export PATH=/usr/lib/go-1.19/bin:$PATH
 mkdir -p $GOPATH/src/k8s.io /work/out
 cd $GOPATH/src/k8s.io
@@ -64,8 +64,8 @@ cp /usr/share/gocode/src/github.com/modern-go/reflect2/*.go vendor/github.com/mo
 
 echo "== compiling the node's programs and the controllers"
 commands=k8s.io/kubernetes/cmd
-go build -tags providerless,dockerless \\
-  $commands/kubelet $commands/kube-proxy $commands/kube-scheduler $commands/kube-controller-manager &
+build="go build -tags providerless,dockerless -gcflags all=-dwarf=false"
+$build $commands/kubelet/app $commands/kube-proxy/app $commands/kube-scheduler/app $commands/kube-controller-manager/app &
 echo "== generating OpenAPI"
 make -f Makefile.generated_files gen_openapi gen_bindata CALLED_FROM_MAIN_MAKEFILE=1 KUBE_VERBOSE=1 \\
   OUT_DIR=_output BIN_DIR=_output/bin META_DIR=.make PRJ_SRC_PATH=k8s.io/kubernetes GENERATED_FILE_PREFIX=zz_generated.
@@ -80,7 +80,7 @@ for package in $stamp $client_stamp; do
   flags="$flags -X $package.gitVersion=v$version+standin -X $package.gitTreeState=clean"
   flags="$flags -X $package.gitMajor=$(echo $version | cut -d. -f1) -X $package.gitMinor=$(echo $version | cut -d. -f2)"
 done
-go build -tags providerless,dockerless -ldflags "$flags" -o /work/out/ @PACKAGES@
+$build -ldflags "$flags" -o /work/out/ @PACKAGES@
 echo "== all programs are built"
 """
 RECIPE = (FETCH + BUILD).replace("@PACKAGES@", " ".join(f"$commands/{name}" for name in PROGRAMS))
