@@ -1,6 +1,7 @@
 """
 The contract of a resource: one thing on a node that should be in a certain state.
 
+Those that are there are in :mod:`koprogo_fleet.hosts.resources`; docs/howto/your-own-resource.md explains the parts.
 A resource of your own is a class with a name, a look and a decision; no base class, no registration::
 
     @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from koprogo_fleet.hosts.resources._path import (
     ownership_differences,
     parse_status,
 )
+from koprogo_fleet.hosts.resources._write import set_owner
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,17 @@ class Directory:
 
     def decide(self, fact: Fact) -> Decision:
         """Make it, or set its permissions; something else of that name is not touched."""
-        path, owner = shlex.quote(self.path), shlex.quote(f"{self.owner}:{self.group}")
-        set_owner = f"chown -- {owner} {path}\nchmod -- {self.mode} {path}"
+        path = shlex.quote(self.path)
+        settle = set_owner(path, self.owner, self.group, self.mode)
         if fact.exit_status == ABSENT:
             # 0700 until it belongs to its owner
             make = f'parent=$(dirname -- {path})\nmkdir -p -- "$parent"\nmkdir -m 0700 -- {path}'
-            return Change((Difference(Operation.CREATE, self.name),), f"{make}\n{set_owner}")
+            return Change((Difference(Operation.CREATE, self.name),), f"{make}\n{settle}")
         status = parse_status(fact.text.strip())
         if status.kind != "directory":
             return Refused(f"{self.path} is a {status.kind}, not a directory", next_step=f"ls -l {self.path}")
         if differences := ownership_differences(self.name, status, self.mode, self.owner, self.group):
-            return Change(differences, set_owner)
+            return Change(differences, settle)
         return Unchanged()
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
+from koprogo_fleet.hosts.resources._fstab import check_field, list_script, look_at_mount_point, mount_script
 from koprogo_fleet.hosts.resources._path import ABSENT, check_path
 
 _LOOK = """\
@@ -24,25 +25,12 @@ while read -r id parent where root point rest; do
   if [ "$where" = "$number" ] && [ "$point" = @mount@ ]; then echo "MOUNTED=yes"; fi
   if [ "$where" != "$number" ] && [ "$point" = @mount@ ]; then echo "OCCUPIED=$where"; fi
 done </proc/self/mountinfo
-while read -r spec point kind options rest; do
-  case $spec in "#"*) continue ;; esac
-  if [ "$point" = @mount@ ]; then echo "FSTAB=$spec $kind $options"; fi
-done </etc/fstab
-for entry in @mount@/* @mount@/.[!.]*; do
-  if [ -e "$entry" ]; then echo FILES=yes; break; fi
-done
-exit 0"""
+"""
 
-_MOUNT = """\
+_UUID = """\
 uuid=$(blkid --probe --match-tag UUID --output value -- "$device")
 [ -n "$uuid" ]
-mkdir -p -- @mount@
-awk '$1 ~ /^#/ || $2 != "@mount@"' /etc/fstab >/etc/.fstab.koprogo-tmp
-echo "UUID=$uuid @mount@ @fs@ @options@ 0 2" >>/etc/.fstab.koprogo-tmp
-sync -- /etc/.fstab.koprogo-tmp
-mv -fT -- /etc/.fstab.koprogo-tmp /etc/fstab
-systemctl daemon-reload
-mountpoint -q -- @mount@ || mount -- @mount@"""
+"""
 
 _OPTIONS = "defaults,nofail"
 
@@ -73,8 +61,7 @@ class Disk:
     def __post_init__(self) -> None:
         for path in (self.device, self.mount_point):
             check_path(path)
-            if not re.fullmatch(r"[A-Za-z0-9/._:+@-]+", path):
-                raise InputError(f"not a plain path for /etc/fstab: {path!r}")
+            check_field(path)
         if not re.fullmatch(r"[A-Za-z0-9._-]{0,12}", self.label):
             raise InputError(f"not a label of at most 12 letters: {self.label!r}")
 
@@ -85,7 +72,8 @@ class Disk:
 
     def look(self) -> str:
         """Print what is on it, where it is mounted, and what /etc/fstab says."""
-        return _fill(_LOOK, device=self.device, absent=str(ABSENT), mount=self.mount_point)
+        look = _LOOK.replace("@device@", self.device).replace("@absent@", str(ABSENT))
+        return look.replace("@mount@", self.mount_point) + look_at_mount_point(self.mount_point)
 
     def decide(self, fact: Fact) -> Decision:
         """Format, mount, or refuse."""
@@ -112,8 +100,9 @@ class Disk:
             )
         if not differences:
             return Unchanged()
-        mount = _fill(_MOUNT, mount=self.mount_point, fs=self.fs, options=_OPTIONS)
-        return Change(tuple(differences), "\n".join([*script, mount]))
+        script += [_UUID, list_script(self.mount_point, f"UUID=$uuid {self.mount_point} {self.fs} {_OPTIONS} 0 2")]
+        script.append(mount_script(self.mount_point))
+        return Change(tuple(differences), "\n".join(script))
 
     def _objection(self, facts: dict[str, str]) -> str:
         device, fs, probe = self.device, facts.get("TYPE"), facts.get("PROBE")
@@ -127,9 +116,3 @@ class Disk:
             ("FILES" in facts and "MOUNTED" not in facts, f"{self.mount_point} has files, which the mount would hide"),
         )
         return next((text for applies, text in objections if applies), "")
-
-
-def _fill(template: str, **values: str) -> str:
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", value)
-    return template

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import shlex
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from koprogo_fleet.core.diff import Difference, Operation, text_diff
 from koprogo_fleet.core.secret import Secret
@@ -19,6 +17,7 @@ from koprogo_fleet.hosts.resources._path import (
     ownership_differences,
     parse_status,
 )
+from koprogo_fleet.hosts.resources._write import set_owner, write_script
 
 _MAX_SHOWN = 256 * 1024
 
@@ -89,7 +88,7 @@ class File:
         if sum_line.decode(errors="replace") != self._sha256():
             return self._replace((self._content_difference(old), *differences))
         if differences:
-            return Change(differences, f"{self._set_owner(shlex.quote(self.path))}", self.notify)
+            return Change(differences, self._set_owner(shlex.quote(self.path)), self.notify)
         return Unchanged()
 
     def _content_difference(self, old: bytes) -> Difference:
@@ -99,35 +98,14 @@ class File:
         return Difference(Operation.CHANGE, f"content of {self.name}", detail=detail)
 
     def _replace(self, differences: tuple[Difference, ...]) -> Change:
-        path = PurePosixPath(self.path)
-        directory = shlex.quote(str(path.parent))
-        lines = [
-            f"temporary={shlex.quote(f'{path.parent}/.{path.name}.koprogo-tmp')}",
-            f"[ -d {directory} ] || mkdir -p -- {directory}",
-            'rm -f -- "$temporary"',  # a run that was killed may have left one
-            """trap 'rm -f -- "$temporary"' EXIT""",
-            # printf is a part of the shell: the content is in nobody's argument list.
-            f"(umask 077; set -C; printf %s '{self._base64()}' | base64 -d >\"$temporary\")",
-            self._set_owner('"$temporary"'),
-        ]
-        if self.validate:
-            lines.append(self.validate.replace("%s", '"$temporary"'))
-        lines += [
-            'sync -- "$temporary"',
-            f'mv -fT -- "$temporary" {shlex.quote(self.path)}',
-            f"sync -- {directory}",
-        ]
-        return Change(differences, "\n".join(lines), self.notify)
+        settle = self._set_owner('"$temporary"')
+        return Change(differences, write_script(self.path, self._bytes(), settle, self.validate), self.notify)
 
     def _set_owner(self, quoted_path: str) -> str:
-        owner = shlex.quote(f"{self.owner}:{self.group}")
-        return f"chown -- {owner} {quoted_path}\nchmod -- {self.mode} {quoted_path}"
+        return set_owner(quoted_path, self.owner, self.group, self.mode)
 
     def _bytes(self) -> bytes:
         return (self.content.reveal() if isinstance(self.content, Secret) else self.content).encode()
 
     def _sha256(self) -> str:
         return hashlib.sha256(self._bytes()).hexdigest()
-
-    def _base64(self) -> str:
-        return base64.b64encode(self._bytes()).decode()

@@ -8,26 +8,10 @@ from dataclasses import dataclass
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Unchanged
+from koprogo_fleet.hosts.resources._apt import LOCK_SECONDS, with_apt
 
-LOCK_SECONDS = 240
-"""How long we wait for another user of apt (cloud-init, unattended-upgrades)."""
-
-_APT = """\
-export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-log=$(mktemp /run/koprogo-apt.XXXXXXXX)
-trap 'rm -f -- "$log"' EXIT
-apt() {
-  waited=0
-  until apt-get --quiet=2 --assume-yes --no-install-recommends --option Acquire::Retries=3 \\
-    --option Acquire::http::Timeout=30 --option Dpkg::Use-Pty=0 \\
-    --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold "$@" >"$log" 2>&1
-  do
-    if ! grep -q 'Could not get lock' "$log" || [ "$waited" -ge LOCK_SECONDS ]; then return 100; fi
-    sleep 2; waited=$((waited + 2))
-  done
-}
-fail() { tail -n 20 "$log" >&2; exit 100; }
-if [ -n "$(dpkg --audit)" ]; then dpkg --configure -a >"$log" 2>&1 || fail; fi
+_INSTALL = """\
+if [ -n "$(dpkg --audit)" ]; then patiently dpkg --configure -a || fail; fi
 apt install PACKAGES && exit 0
 grep -qE 'Unable to locate|no installation candidate|is not available|Failed to fetch|404 ' "$log" || fail
 apt update || fail
@@ -40,14 +24,19 @@ class Packages:
     """
     These Debian packages are installed, in whatever version apt has; without the packages they merely recommend.
 
-    The package lists are fetched only where a package cannot be had without. Another user of apt is waited for, up to
-    :data:`LOCK_SECONDS`; the error then names the process.
+    The package lists are fetched only where a package cannot be had without.
+
+    Attributes:
+        names: the packages.
+        lock_seconds: how long another user of apt (cloud-init, unattended-upgrades) is waited for; the error then
+            names its process and command.
 
     Raises:
         InputError: a name that no Debian package can have.
     """
 
     names: tuple[str, ...]
+    lock_seconds: int = LOCK_SECONDS
 
     def __post_init__(self) -> None:
         if bad := [name for name in self.names if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name)]:
@@ -71,8 +60,7 @@ class Packages:
         if not missing:
             return Unchanged()
         differences = tuple(_difference(name, states.get(name, "not-installed")) for name in missing)
-        script = _APT.replace("PACKAGES", " ".join(missing)).replace("LOCK_SECONDS", str(LOCK_SECONDS))
-        return Change(differences, script)
+        return Change(differences, with_apt(_INSTALL.replace("PACKAGES", " ".join(missing)), self.lock_seconds))
 
 
 def _difference(name: str, state: str) -> Difference:

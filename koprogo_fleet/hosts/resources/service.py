@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Literal
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Unchanged
@@ -39,7 +40,7 @@ class Service:
 
     def decide(self, fact: Fact) -> Decision:
         """Compare whether it runs, then whether it will after a reboot."""
-        facts = dict(line.split("=", 1) for line in fact.text.splitlines() if "=" in line)
+        facts = _facts(fact)
         if "ActiveState" not in facts:
             return Refused(f"systemd does not answer on this node (exit status {fact.exit_status})")
         differences = []
@@ -54,7 +55,11 @@ class Service:
             return Unchanged()
         if self.running and self._starts_as_desired(facts) and _is_kept_from_starting(facts):
             return NotApplicable(f"a condition in its unit file is not met on this node: systemctl status {self.unit}")
-        return Change(tuple(differences), self._script(facts))
+        return Change(tuple(differences), self._script(facts, "start"))
+
+    def restart(self, fact: Fact) -> str:
+        """Return sh that brings it into the desired state, by a new start if it is to run."""
+        return self._script(_facts(fact), "restart")
 
     def _starts_as_desired(self, facts: dict[str, str]) -> bool:
         now = facts["UnitFileState"]
@@ -62,7 +67,7 @@ class Service:
             return now == "enabled" or now in _STARTED_OTHERWISE
         return now not in {"enabled", "enabled-runtime"}
 
-    def _script(self, facts: dict[str, str]) -> str:
+    def _script(self, facts: dict[str, str], verb: Literal["start", "restart"]) -> str:
         unit = shlex.quote(self.unit)
         lines = []
         if facts["LoadState"] == "masked" and (self.running or self.enabled):
@@ -73,7 +78,7 @@ class Service:
         if self.running:
             lines += [
                 f"systemctl reset-failed -- {unit} 2>/dev/null || :",
-                f"systemctl start -- {unit} || {{ status=$?; {journal_tail(self.unit)} >&2; exit $status; }}",
+                f"systemctl {verb} -- {unit} || {{ status=$?; {journal_tail(self.unit)} >&2; exit $status; }}",
             ]
         else:
             lines.append(f"systemctl stop -- {unit}")
@@ -83,6 +88,10 @@ class Service:
 def journal_tail(unit: str) -> str:
     """Return sh that prints the last lines of a unit's log: what an error about it should show."""
     return f"journalctl --unit={shlex.quote(unit)} --lines=15 --no-pager --output=cat"
+
+
+def _facts(fact: Fact) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in fact.text.splitlines() if "=" in line)
 
 
 def _is_kept_from_starting(facts: dict[str, str]) -> bool:

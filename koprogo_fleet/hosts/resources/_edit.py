@@ -1,0 +1,95 @@
+"""Changing a part of a file that is others' too: the rest stays as it is, byte for byte."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
+from koprogo_fleet.hosts.resources._path import ABSENT, look_at, parse_status
+from koprogo_fleet.hosts.resources._write import set_owner, write_script
+
+_MAX_BYTES = 1024 * 1024
+_TOO_LARGE = 4
+
+Edit = Callable[[str], "str | Refused"]
+"""From what a file holds to what it should hold; bytes that are not UTF-8 are surrogates, and come back as they were."""
+
+
+def look_at_text(path: str) -> str:
+    """Return sh that prints a file's status and content."""
+    quoted = shlex.quote(path)
+    return (
+        f"{look_at(quoted)}\n[ -f {quoted} ] && [ ! -L {quoted} ] || exit 0\n"
+        f'[ "$(stat -c %s -- {quoted})" -le {_MAX_BYTES} ] || exit {_TOO_LARGE}\ncat <{quoted}'
+    )
+
+
+@dataclass(frozen=True)
+class TextEdit:
+    """
+    One edit of the file at *path*.
+
+    Attributes:
+        secret: the difference says only that there is one.
+        notify: the handlers to run at the end if the file changed.
+        validate: as of :class:`~koprogo_fleet.hosts.resources.file.File`.
+    """
+
+    path: str
+    secret: bool
+    notify: tuple[str, ...]
+    validate: str | None
+
+    def decide(self, fact: Fact, edit: Edit) -> Decision:
+        """Apply *edit* to what :func:`look_at_text` printed; a file that is not there counts as an empty one."""
+        status_line, _, content = fact.stdout.partition(b"\n")
+        if fact.exit_status != ABSENT:
+            kind = parse_status(status_line.decode(errors="replace")).kind
+            if not kind.startswith("regular"):
+                return Refused(f"{self.path} is a {kind}, not a file", next_step=f"ls -l {shlex.quote(self.path)}")
+            if fact.exit_status == _TOO_LARGE:
+                return Refused(f"{self.path} has more than {_MAX_BYTES} bytes: it is not edited")
+        old = content.decode(errors="surrogateescape")
+        new = edit(old)
+        if isinstance(new, Refused):
+            return new
+        if new == old:
+            return Unchanged()
+        return Change((self._difference(fact, old, new),), self._script(fact, content, new), self.notify)
+
+    def _difference(self, fact: Fact, old: str, new: str) -> Difference:
+        # Without the lines around it: what they hold is not ours to show.
+        lines = difflib.unified_diff(
+            _printable(old), _printable(new), f"{self.path} (now)", f"{self.path} (desired)", lineterm="", n=0
+        )
+        detail = "" if self.secret else "\n".join(lines)
+        if fact.exit_status == ABSENT:
+            return Difference(Operation.CREATE, f"file {self.path}", detail=detail)
+        return Difference(Operation.CHANGE, f"content of file {self.path}", detail=detail)
+
+    def _script(self, fact: Fact, content: bytes, new: str) -> str:
+        path = shlex.quote(self.path)
+        if fact.exit_status == ABSENT:
+            same = f"[ ! -e {path} ] && [ ! -L {path} ]"
+            settle = set_owner('"$temporary"', "root", "root", "0644")
+        else:
+            same = f'[ "$(sha256sum <{path})" = "{hashlib.sha256(content).hexdigest()}  -" ]'
+            settle = f'cp --attributes-only --preserve=mode,ownership -- {path} "$temporary"'
+        # An earlier step, a package for instance, may have written it since: then it has to be looked at again.
+        guard = f"{{ {same}; }} || {{ echo 'it changed after it was looked at: run the same again' >&2; exit 75; }}"
+        return f"{guard}\n{write_script(self.path, new.encode(errors='surrogateescape'), settle, self.validate)}"
+
+
+def text_of(value: str | Secret) -> str:
+    """Return the text itself."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _printable(text: str) -> list[str]:
+    return text.encode(errors="surrogateescape").decode(errors="replace").splitlines()
