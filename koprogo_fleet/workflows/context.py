@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ from nornir.core.task import Result
 
 from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet, Node, Role
+from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.runner.outcome import Outcome
+from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.access import KUBECONFIG, api_tunnel
-from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
-from koprogo_fleet.workflows.run import Report
+from koprogo_fleet.workflows.nornir import open_nornir
+from koprogo_fleet.workflows.run import Report, stop_at_failure
 from koprogo_fleet.workflows.target import Target
 from koprogo_tasks import Artifact
 
@@ -37,6 +41,7 @@ class Context:
         dry_run: look and tell, change nothing.
         boot_seconds: how long a new node may take until it answers SSH.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
+        journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
         artifacts: the K3s binary and images; empty until the phase that gets them.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
@@ -50,6 +55,7 @@ class Context:
     listener: Listener
     dry_run: bool
     report: Report
+    journal: Journal | None = None
     boot_seconds: float = 0.0
     nodes_exist: bool = False
     nornir: Nornir | None = None
@@ -96,10 +102,17 @@ class Context:
     def on_hosts(
         self, hosts: Iterable[str], phase: str, task: Callable[..., Result], **options: Any
     ) -> dict[str, Outcome]:
-        """Run a Nornir task on *hosts* in parallel and put its outcomes into the report; see :meth:`Report.add`."""
+        """
+        Run a Nornir task on *hosts* and put its outcomes into the report.
+
+        Raises:
+            KoprogoError: a host failed, which stops the workflow.
+            Interrupted: a person stopped it.
+        """
         assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
-        outcomes = run_on(self.nornir, hosts, phase, task, self.listener, options)
-        self.report.add(phase, outcomes.values())
+        keep = partial(self.report.add, phase)
+        outcomes = run_on(self.nornir, hosts, phase, task, self.listener, options, keep=keep)
+        stop_at_failure(outcomes.values())
         return outcomes
 
     @contextmanager

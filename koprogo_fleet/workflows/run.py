@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.core.events import Listener, PhaseEnded, PhaseStarted
-from koprogo_fleet.workflows.nornir import Outcome
+from koprogo_fleet.runner.outcome import Outcome, Status
 
 Context = TypeVar("Context")
 
@@ -61,13 +61,7 @@ class Report:
         return self.hosts.setdefault(name, HostReport())
 
     def add(self, phase: str, outcomes: Iterable[Outcome]) -> None:
-        """
-        Take in the outcomes of *phase*.
-
-        Raises:
-            KoprogoError: the first host's error, after all were taken in; a failed host stops the workflow.
-        """
-        errors = []
+        """Take in the outcomes of *phase*."""
         for outcome in outcomes:
             report = self.host(outcome.host)
             report.differences += outcome.differences
@@ -75,9 +69,19 @@ class Report:
             report.seconds[phase] = report.seconds.get(phase, 0.0) + outcome.seconds
             if outcome.error:
                 report.error = outcome.error
-                errors.append(outcome.error)
-        if errors:
-            raise errors[0]
+
+
+def stop_at_failure(outcomes: Iterable[Outcome]) -> None:
+    """
+    Do nothing, unless a host is not as desired.
+
+    Raises:
+        KoprogoError: the error of the first one; that of a host which was skipped because of others only if there is
+            none else.
+    """
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.status is Status.SKIPPED):
+        if outcome.error:
+            raise outcome.error
 
 
 def _untold(_title: str) -> AbstractContextManager[None]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.hosts.k3s.health import ServerHealth, explain
-from koprogo_fleet.workflows.nornir import Outcome, open_nornir, run_on
+from koprogo_fleet.runner.outcome import Outcome
+from koprogo_fleet.runner.run import run_on
+from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_tasks.health import k3s_health
 
 
@@ -41,12 +43,12 @@ def k3s_status(directory: Path, listener: Listener) -> ClusterStatus:
     """Ask every server in parallel."""
     fleet = load_fleet(directory / "fleet.yaml")
     servers = [node.name for node in fleet.servers]
-    outcomes = run_on(open_nornir(directory), servers, "Health", k3s_health, listener)
+    outcomes = run_on(open_nornir(directory, max_failures="100%"), servers, "Health", k3s_health, listener)
     statuses = tuple(_status(outcomes[name]) for name in servers)
     return ClusterStatus(statuses, explain([status.health for status in statuses]))
 
 
 def _status(outcome: Outcome) -> ServerStatus:
     if outcome.error:
-        return ServerStatus(outcome.host, None, outcome.error.seen)
+        return ServerStatus(outcome.host, None, str(outcome.error))
     return ServerStatus(outcome.host, outcome.value, None)

@@ -1,0 +1,1 @@
+"""The Nornir runner ``fleet``: deadlines, batches, failure budgets, and a quorum that is never broken."""
