@@ -12,7 +12,6 @@ from pydantic import Field, RootModel
 from koprogo_fleet.core.errors import FileProblems, Problem
 from koprogo_fleet.core.loader import load_model, load_yaml
 from koprogo_fleet.core.model import Model, Whole
-from koprogo_fleet.inventory.documents import Documents
 
 NEXT_STEP = "koprogo-fleet inventory sync"
 
@@ -74,15 +73,6 @@ def read_files(directory: Path) -> InventoryFiles:
     for file, entries in ((hosts_file, hosts), (groups_file, groups)):
         _refuse_unknown_groups(file, entries, groups)
     return InventoryFiles(hosts, groups, defaults)
-
-
-def from_documents(written: Documents) -> InventoryFiles:
-    """Return what reading the files would give, without files."""
-    return InventoryFiles(
-        Entries.model_validate(written.hosts).root,
-        Entries.model_validate(written.groups).root,
-        DefaultsEntry.model_validate(written.defaults),
-    )
 
 
 def _refuse_unknown_groups(file: Path, entries: Mapping[str, Entry], groups: Mapping[str, Entry]) -> None:

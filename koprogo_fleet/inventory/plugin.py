@@ -16,13 +16,8 @@ from nornir.core.inventory import (
     ParentGroups,
 )
 
-from koprogo_fleet.core.errors import InputError, MissingCredentials
-from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.inventory.documents import documents, private_key_of
-from koprogo_fleet.inventory.files import ConnectionEntry, DefaultsEntry, InventoryFiles, from_documents, read_files
-from koprogo_fleet.inventory.observe import observe
-from koprogo_fleet.ovh.client import OvhApi
-from koprogo_fleet.ovh.credentials import from_environment
+from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.inventory.files import ConnectionEntry, DefaultsEntry, InventoryFiles, read_files
 
 PATH_EXTRAS = frozenset({"private_key", "known_hosts", "key_file", "alt_key_file"})
 """Connection extras that are paths; relative ones are relative to the inventory's directory."""
@@ -55,7 +50,7 @@ class OVHInventory:
             MissingCredentials: the source is the API, and no OVH credentials are set.
             OvhError: the API refused, or gave no answer.
         """
-        files = read_files(self._directory) if self._source == "files" else self._from_api()
+        files = self._read()
         if not files.hosts:
             raise InputError(
                 f"the inventory {self._directory} has no host",
@@ -64,16 +59,12 @@ class OVHInventory:
             )
         return self._inventory(files)
 
-    def _from_api(self) -> InventoryFiles:
-        found = from_environment()
-        if found is None:
-            raise MissingCredentials(
-                "OVHInventory: no OVH credentials are set",
-                cause="neither OVH_APPLICATION_KEY nor OVH_CLIENT_ID is in the environment, nor in an ovh.conf",
-                next_step='set them, or read the files: options={"source": "files"}',
-            )
-        fleet = load_fleet(self._directory / "fleet.yaml")
-        return from_documents(documents(fleet, observe(OvhApi(found[0]), fleet), private_key_of(fleet)))
+    def _read(self) -> InventoryFiles:
+        if self._source == "files":
+            return read_files(self._directory)
+        from koprogo_fleet.inventory.live import read_api  # a script that reads files need not load an API client
+
+        return read_api(self._directory)
 
     def _inventory(self, files: InventoryFiles) -> Inventory:
         defaults = Defaults(**self._attributes(files.defaults))

@@ -1,0 +1,41 @@
+"""The inventory straight from the OVH API, with the credentials of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from koprogo_fleet.core.errors import MissingCredentials
+from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.inventory.documents import Documents, documents, private_key_of
+from koprogo_fleet.inventory.files import DefaultsEntry, Entries, InventoryFiles
+from koprogo_fleet.inventory.observe import observe
+from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ovh.credentials import from_environment
+
+
+def read_api(directory: Path) -> InventoryFiles:
+    """
+    Return what ``koprogo-fleet inventory sync`` would write for the fleet of *directory*; nothing is written.
+
+    Raises:
+        FileProblems: fleet.yaml has mistakes.
+        MissingCredentials: no OVH credentials are set.
+        OvhError: the API refused, or gave no answer.
+    """
+    found = from_environment()
+    if found is None:
+        raise MissingCredentials(
+            "OVHInventory: no OVH credentials are set",
+            cause="neither OVH_APPLICATION_KEY nor OVH_CLIENT_ID is in the environment, nor in an ovh.conf",
+            next_step='set them, or read the files: options={"source": "files"}',
+        )
+    fleet = load_fleet(directory / "fleet.yaml")
+    return _as_read(documents(fleet, observe(OvhApi(found[0]), fleet), private_key_of(fleet)))
+
+
+def _as_read(written: Documents) -> InventoryFiles:
+    return InventoryFiles(
+        Entries.model_validate(written.hosts).root,
+        Entries.model_validate(written.groups).root,
+        DefaultsEntry.model_validate(written.defaults),
+    )
