@@ -61,6 +61,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Compare with Ansible, pyinfra and bare SSH, and write docs/reference/benchmarks.md; see ``-- converge --help``."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
 def provision(session: nox.Session) -> None:
     """Bring the fleet to its desired state; on the embedded lab when no OVH credentials are set."""
     install(session)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import typer
 
-from koprogo_fleet.cli import inventory, k3s, kubectl, lab, provision
+from koprogo_fleet.cli import inventory, k3s, kubectl, lab, provision, runs
 from koprogo_fleet.cli.render import PeopleView, people_console
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
@@ -31,6 +31,7 @@ app.command("kubectl")(kubectl.kubectl)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
+app.add_typer(runs.app, name="runs")
 
 
 def main() -> None:

@@ -31,6 +31,12 @@ LabName = Annotated[
     typer.Option("--lab", help="Which lab; several can live side by side.", envvar="KOPROGO_LAB"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")]
+LogPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file", help="Also append every event, with its time in UTC, to this file (made with mode 0600)."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")]
 
 DEFAULT_INVENTORY = Path("inventory")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target, Yes
-from koprogo_fleet.cli.render import JsonView, PeopleView, View, people_console
+from koprogo_fleet.cli.json_view import JsonView
+from koprogo_fleet.cli.logfile import LogFile
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, LogPath, Target, Yes
+from koprogo_fleet.cli.render import PeopleView, View, people_console
 from koprogo_fleet.cli.scaffold import ensure_inventory
+from koprogo_fleet.cli.several import Several
 from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError, KoprogoError
 from koprogo_fleet.workflows import provision as workflow
 from koprogo_fleet.workflows.run import Report
@@ -31,6 +35,7 @@ def provision(
     lab: LabName = DEFAULT_LAB,
     yes: Yes = False,
     as_json: Json = False,
+    log_file: LogPath = None,
     boot_seconds: Annotated[
         float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
     ] = workflow.BOOT_SECONDS,
@@ -48,7 +53,7 @@ def provision(
         raise InputError(
             "--json cannot ask for a confirmation", next_step="add --yes, or look first: koprogo-fleet plan --json"
         )
-    view = _view(as_json=as_json)
+    view = _view(log_file, as_json=as_json)
     choice = choose(target)
     view.target(choice.kind, choice.reason)
     report = Report()
@@ -62,7 +67,8 @@ def provision(
             view.differences("Plan", planned)
             if planned.changed and not _confirmed():
                 raise typer.Exit(EXIT_CHANGES)
-        workflow.provision(fleet, directory, opened, view.event, report, boot_seconds=boot_seconds)
+        arguments = {"inventory": str(inventory.absolute()), "lab": lab, "boot_seconds": str(boot_seconds)}
+        workflow.provision(fleet, directory, opened, view.event, report, boot_seconds=boot_seconds, arguments=arguments)
         view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == LAB else ())))
 
 
@@ -71,13 +77,14 @@ def plan(
     target: Target = None,
     lab: LabName = DEFAULT_LAB,
     as_json: Json = False,
+    log_file: LogPath = None,
 ) -> None:
     """
     Show every difference between the fleet and its desired state, and change nothing. Exit code 3 if there is any.
 
     Example: koprogo-fleet plan --json
     """
-    view = _view(as_json=as_json)
+    view = _view(log_file, as_json=as_json)
     choice = choose(target)
     view.target(choice.kind, choice.reason)
     report = Report()
@@ -86,12 +93,13 @@ def plan(
         fleet = workflow.read_input(directory)
         workflow.plan(fleet, directory, open_target(choice, view.event, lab), view.event, report)
         view.differences("Plan", report)
-        view.summary(choice.kind, report, ())
+        view.summary(choice.kind, report, planned=True)
     raise typer.Exit(EXIT_CHANGES if report.changed else EXIT_OK)
 
 
-def _view(*, as_json: bool) -> View:
-    return JsonView() if as_json else PeopleView(people_console())
+def _view(log_file: Path | None, *, as_json: bool) -> View:
+    view: View = JsonView() if as_json else PeopleView(people_console(), people_console(stderr=True))
+    return Several(view, LogFile(log_file)) if log_file else view
 
 
 def _confirmed() -> bool:
@@ -113,6 +121,5 @@ def _ending(view: View, choice: Choice, report: Report) -> Generator[None]:
     try:
         yield
     except KoprogoError as error:
-        view.error(error)
-        view.summary(choice.kind, report, ())
+        view.summary(choice.kind, report, error=error)
         raise typer.Exit(error.exit_code) from error

@@ -24,7 +24,7 @@ HEADER = """\
 # The command line
 
 `koprogo-fleet COMMAND --help` shows the same. An option that names a variable can be set there too. What `--json` prints
-is in [json.md](json.md).
+is in [events.md](events.md).
 """
 
 EXAMPLE = re.compile(r"^Example: (.+)$", re.MULTILINE)
@@ -69,7 +69,10 @@ def _section(name: str, command: Command) -> Iterator[str]:
         yield "\n".join(["```console", *(f"$ {line}" for line in lines), "```"])
     arguments = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
     options = [parameter for parameter in command.params if isinstance(parameter, TyperOption)]
-    rows = [f"| `{(argument.name or '').upper()}` | required | {argument.help} |" for argument in arguments]
+    rows = [
+        f"| `{argument.metavar or (argument.name or '').upper()}` | {'required' if argument.required else ''} | {argument.help} |"
+        for argument in arguments
+    ]
     rows += map(_row, options)
     if rows:
         yield _table("Option", "Default", "Meaning", rows=rows)

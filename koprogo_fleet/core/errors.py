@@ -23,6 +23,7 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── LoginRefused              the node knows us, and says no
     │   ├── SessionLost               the connection ended in the middle: result unknown (temporary)
     │   ├── CommandTimeout            no end before the deadline
+    │   ├── Fenced                    another run has the node now: this one must not touch it any more
     │   └── CommandFailed             it ended, with an exit status other than 0
     ├── VaultError
     │   ├── VaultRefused              403: the token does not allow this call
@@ -32,7 +33,8 @@ Every error that a user of koprogo_fleet can meet.
     ├── KubernetesError               the API server refused, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
-Temporary errors say so in ``temporary``: the same call may work later. All others need a change.
+Temporary errors say so in ``temporary``: the same call may work later. All others need a change. Those after which nobody
+knows whether what was asked for has happened say so in ``result_unknown``.
 """
 
 from __future__ import annotations
@@ -56,10 +58,12 @@ class KoprogoError(Exception):
 
     Attributes:
         temporary: the same call may succeed later without any change.
+        result_unknown: what was asked for may have happened, in whole or in part: look before doing it again.
         exit_code: what the command line returns.
     """
 
     temporary: ClassVar[bool] = False
+    result_unknown: ClassVar[bool] = False
     exit_code: ClassVar[int] = EXIT_ERROR
 
     def __init__(self, seen: str, *, cause: str | None = None, next_step: str | None = None) -> None:
@@ -180,6 +184,7 @@ class OvhUnavailable(OvhError):
     """No usable answer. A write may or may not have happened: look before doing it again."""
 
     temporary = True
+    result_unknown = True
 
 
 class SshError(KoprogoError):
@@ -208,10 +213,27 @@ class SessionLost(SshError, ConnectionError):
     """The connection ended while a command ran: its result is unknown."""
 
     temporary = True
+    result_unknown = True
 
 
 class CommandTimeout(SshError, TimeoutError):
     """A command did not end before its deadline."""
+
+    result_unknown = True
+
+
+class Fenced(SshError):
+    """
+    Another run has claimed the node since this one did: nothing was changed, and this run must end.
+
+    *fence* is what the node's fence says now: the number and the id of the run that has the node, or nothing.
+    """
+
+    def __init__(
+        self, host: str, seen: str, *, fence: str, cause: str | None = None, next_step: str | None = None
+    ) -> None:
+        super().__init__(host, seen, cause=cause, next_step=next_step)
+        self.fence = fence
 
 
 class CommandFailed(SshError):
@@ -258,6 +280,7 @@ class VaultUnavailable(VaultError):
     """No answer, or an answer that another try may change."""
 
     temporary = True
+    result_unknown = True
 
 
 class KubernetesError(KoprogoError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from koprogo_fleet.core.diff import Difference
 
@@ -33,11 +33,24 @@ class PhaseEnded:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something is being waited for: the *condition*, what was seen last, and when we give up (seconds left)."""
+    """
+    Something is being waited for: the *condition*, what was seen last, and when we give up (seconds left).
+
+    *host* is set where it is one host's, see :func:`on_host`.
+    """
 
     condition: str
     observation: str
     seconds_left: float
+    host: str | None = None
+
+
+@dataclass(frozen=True)
+class HostStarted:
+    """One host begins one phase."""
+
+    host: str
+    phase: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +64,21 @@ class HostDone:
     error: str | None = None
 
 
-Event = Note | PhaseStarted | PhaseEnded | Waiting | HostDone
+@dataclass(frozen=True)
+class Journaled:
+    """The run's journal holds its record *number* (from 1), and the disk does, too."""
+
+    number: int
+
+
+Event = Note | PhaseStarted | PhaseEnded | Waiting | HostStarted | HostDone | Journaled
 Listener = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
     """Be the listener of a caller that wants silence."""
+
+
+def on_host(host: str, listener: Listener) -> Listener:
+    """Return a listener that tells *listener* the same, and of waits, that they are *host*'s."""
+    return lambda event: listener(replace(event, host=host) if isinstance(event, Waiting) else event)

@@ -1,73 +1,70 @@
 """
-What a run was about to do, and what became of it: written before and after each step, and on the disk before the step.
+What a run was about to do, and what became of it: written before and after each step and each change of a host.
 
-One file a run, one JSON object a line, only ever appended to. A run that was killed is one without an end; its last
-intent without a result names what may or may not have happened. Values of secrets are never in it: a step is named.
+One file a run, one JSON object a line, only ever appended to, each on the disk before the run goes on. A run that was
+killed is one without an end; an intent without a result names what may or may not have happened. Values of secrets are
+never in it: a step is named, and a change is told as its differences are, which hold none. :mod:`koprogo_fleet.core.runs`
+reads it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
+from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.errors import KoprogoError, MissingRequirement
+from koprogo_fleet.core.events import Journaled, Listener, ignore
 from koprogo_fleet.core.files import sync_directory
 
 DIRECTORY = "journal"
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of a run; *outcome* is "done", "failed", or None when nobody knows."""
-
-    name: str
-    outcome: str | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as its journal tells it; *outcome* is "done", "failed", or None while it runs or after it was killed."""
-
-    id: str
-    started: str
-    command: str
-    target: str
-    steps: tuple[Step, ...] = ()
-    outcome: str | None = None
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """The steps that were begun and have no result: look at what they work on before doing them again."""
-        return tuple(step.name for step in self.steps if step.outcome is None)
+INTENT, COMMITTED, FAILED, UNKNOWN = "intent", "committed", "failed", "unknown"
+_NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Journal:
     """
-    The journal of one run, as a context manager; safe between threads.
+    The journal of one run, as a context manager; safe between threads. The kernel's lock on its file tells that it runs.
+
+    Once a record could not be written, none is any more: everything that asks is refused, before it does anything.
 
     Args:
         state_directory: the fleet's, see :func:`koprogo_fleet.core.paths.state_dir`.
         command: what the person asked for.
         target: what it works on ("lab", "ovh").
+        arguments: what the command needs to be run again; never a secret.
+        listener: told of each record once it is on the disk.
     """
 
-    def __init__(self, state_directory: Path, command: str, target: str) -> None:
+    def __init__(
+        self,
+        state_directory: Path,
+        command: str,
+        target: str,
+        *,
+        arguments: Mapping[str, str] = _NO_ARGUMENTS,
+        listener: Listener = ignore,
+    ) -> None:
         now = datetime.now(tz=UTC)
         self.run_id = f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
         self.path = state_directory / DIRECTORY / f"{self.run_id}.jsonl"
+        self._started = {"command": command, "target": target, "arguments": dict(arguments)}
+        self._listener = listener
         self._lock = threading.Lock()
-        self._command = command
-        self._target = target
+        self._records = count(1)
+        self._changes = count(1)
+        self._open_steps: list[str] = []
+        self._broken = False
 
     def __enter__(self) -> Self:
         """
@@ -79,8 +76,14 @@ class Journal:
         with _explained(self.path):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, mode=0o600)
-            sync_directory(self.path.parent)
-        self._write("started", command=self._command, target=self._target)
+        try:
+            with _explained(self.path):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+                sync_directory(self.path.parent)
+            self._write("started", **self._started)
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -88,78 +91,78 @@ class Journal:
     ) -> None:
         """End the run: "done", or "failed" with the reason."""
         try:
-            self._write("ended", outcome="failed" if error else "done", reason=_reason(error))
+            with suppress(MissingRequirement) if error else nullcontext():
+                self._write("ended", outcome="failed" if error else "done", reason=_reason(error))
         finally:
-            os.close(self._descriptor)
+            self._close()
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Generator[None]:
         """
         Do one step: its intent is on the disk before the body runs, its result after.
 
         Raises:
             MissingRequirement: the intent cannot be written; the body does not run.
         """
-        self._write("intent", step=name)
+        with self._recorded({"step": name}, {}):
+            self._open_steps.append(name)
+            try:
+                yield
+            finally:
+                self._open_steps.remove(name)
+
+    @contextmanager
+    def change(self, host: str, what: str, differences: Sequence[Difference] = ()) -> Generator[None]:
+        """
+        Change one host, as a part of the step that was begun last: the intent is on the disk before the body runs.
+
+        Args:
+            host: its inventory name.
+            what: for people: "converge", "reboot".
+            differences: what is going to be mended; told by their one-line texts.
+
+        Raises:
+            MissingRequirement: the intent cannot be written; the body does not run.
+        """
+        step = self._open_steps[-1] if self._open_steps else ""
+        observed = {"host": host, "what": what, "in_step": step, "differences": [str(item) for item in differences]}
+        with self._recorded({"change": next(self._changes)}, observed):
+            yield
+
+    def _close(self) -> None:
+        with self._lock:
+            self._broken = True  # a thread that was left behind must not write to whatever has the number next
+            os.close(self._descriptor)
+
+    @contextmanager
+    def _recorded(self, key: Mapping[str, str | int], observed: Mapping[str, Any]) -> Generator[None]:
+        self._write(INTENT, **key, **observed)
         try:
             yield
         except BaseException as error:
-            self._write("failed", step=name, reason=_reason(error))
+            with suppress(MissingRequirement):  # the error itself matters more; without a record it counts as unknown
+                self._write(UNKNOWN if _is_unknown(error) else FAILED, **key, reason=_reason(error))
             raise
-        self._write("done", step=name)
+        self._write(COMMITTED, **key)
 
-    def _write(self, event: str, **fields: str) -> None:
+    def _write(self, event: str, **fields: Any) -> None:
         record = {"time": datetime.now(tz=UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
         with self._lock, _explained(self.path):
+            if self._broken:
+                raise OSError("an earlier record could not be written, or the run has ended")
+            self._broken = True  # until the disk has it: after a failed fsync a later one may succeed for nothing
             written = os.write(self._descriptor, line)
             if written != len(line):
                 raise OSError(f"only {written} of {len(line)} bytes were written")
             os.fsync(self._descriptor)
+            self._broken = False
+            number = next(self._records)
+        self._listener(Journaled(number))
 
 
-def list_runs(state_directory: Path) -> tuple[Run, ...]:
-    """Return the runs in the journal, the oldest first. A line that was cut off by a crash is not there."""
-    return tuple(_read(path) for path in sorted((state_directory / DIRECTORY).glob("*.jsonl")))
-
-
-def last_unfinished(state_directory: Path) -> Run | None:
-    """Return the newest run if it has no end: it still runs, or was killed."""
-    newest = max((state_directory / DIRECTORY).glob("*.jsonl"), default=None)
-    run = _read(newest) if newest is not None else None
-    return run if run is not None and run.outcome is None else None
-
-
-def _read(path: Path) -> Run:
-    started: Mapping[str, str] = {}
-    steps: dict[str, Step] = {}
-    outcome = None
-    for record in _records(path):
-        event = record.get("event")
-        if event == "started":
-            started = record
-        elif event == "ended":
-            outcome = record.get("outcome")
-        elif name := record.get("step"):
-            steps[name] = Step(name, None if event == "intent" else event, record.get("reason", ""))
-    return Run(
-        id=path.stem,
-        started=started.get("time", ""),
-        command=started.get("command", ""),
-        target=started.get("target", ""),
-        steps=tuple(steps.values()),
-        outcome=outcome,
-    )
-
-
-def _records(path: Path) -> Iterator[Mapping[str, str]]:
-    for line in path.read_bytes().splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # the torn last line of a run that was killed, or a full disk
-            continue
-        if isinstance(record, dict):
-            yield record
+def _is_unknown(error: BaseException) -> bool:
+    return error.result_unknown if isinstance(error, KoprogoError) else not isinstance(error, Exception)
 
 
 def _reason(error: BaseException | None) -> str:
@@ -170,7 +173,7 @@ def _reason(error: BaseException | None) -> str:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -76,12 +76,15 @@ class Change:
         script: POSIX sh that mends it, run as root with ``set -eu``; may hold secrets, so it is never shown.
         notify: the names of the handlers to run at the end.
         not_applicable: why a part of it cannot be had on this node; empty if all of it can.
+        then: what a look would find once it is made, where that is known. The resources after it that look at the same
+            (two lines of one file) decide on that.
     """
 
     differences: tuple[Difference, ...]
     script: str = field(repr=False)
     notify: tuple[str, ...] = ()
     not_applicable: str = ""
+    then: Fact | None = field(default=None, repr=False)
 
 
 Decision = Unchanged | NotApplicable | Refused | Change

@@ -39,6 +39,20 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Handler:
+    """
+    What is run once at the end if a change notifies it.
+
+    Attributes:
+        script: the sh that does it.
+        disrupts_etcd: it may take this node's etcd member down, so that it needs a proof that the quorum survives.
+    """
+
+    script: str = field(repr=False)
+    disrupts_etcd: bool = False
+
+
+@dataclass(frozen=True)
 class Applied:
     """
     How far an apply script came.
@@ -86,17 +100,25 @@ def parse_gather(output: bytes, nonce: str) -> Gathered:
 
 
 def apply_script(
-    steps: Sequence[Step], handlers: Mapping[str, str], nonce: str, pending_directory: str = PENDING_DIRECTORY
+    steps: Sequence[Step],
+    handlers: Mapping[str, str],
+    nonce: str,
+    pending_directory: str = PENDING_DIRECTORY,
+    *,
+    guard: str = "",
 ) -> bytes:
     """
     Return the script that does the *steps*, then the *handlers*, in order, and stops at the first that fails.
+
+    Before the first of them it runs *guard*, which ends it if nothing must be changed, see
+    :func:`koprogo_fleet.hosts.fence.guard`.
 
     A step notes the handlers that it notifies before it changes anything, and a handler's note is removed when it has
     run well: a run that is killed in between owes them to the next. The script ends with exit status 0 even when a
     step failed; the frames tell.
     """
     directory = shlex.quote(pending_directory)
-    lines = [_mark_both(nonce, "begin 0 0")]
+    lines = [_mark_both(nonce, "begin 0 0"), guard]
     for index, step in enumerate(steps):
         notes = [f"mkdir -p {directory}", *(f": >{directory}/{handler_id(handlers[name])}" for name in step.notify)]
         lines += _guarded(index, nonce, [*(notes if step.notify else ()), step.script])
@@ -142,7 +164,8 @@ def _guarded(index: int, nonce: str, script: Sequence[str]) -> list[str]:
         "set -eu",
         "umask 022",
         *script,
-        ") </dev/null",
+        # The guard's lock is this script's alone: a program that a step leaves running must not keep it.
+        ") </dev/null 9<&-",
         "status=$?",
         _mark_both(nonce, f"end {index} $status"),
         '[ "$status" -eq 0 ] || exit 0',

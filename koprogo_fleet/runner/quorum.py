@@ -5,45 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
 from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.core.events import Listener, ignore
+from koprogo_fleet.core.quorum import EtcdHealth, survives
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.runner.connections import refuse_if_cancelled
-
-
-@dataclass(frozen=True)
-class EtcdHealth:
-    """
-    The cluster as it is now, by the hosts' inventory names.
-
-    Attributes:
-        members: all voting members that etcd knows, whatever their state; empty only where no cluster exists yet.
-        healthy: those that were asked and answered as healthy voters. A learner, or one that nobody could ask, is not.
-    """
-
-    members: frozenset[str]
-    healthy: frozenset[str]
-
-    def __str__(self) -> str:
-        down = ", ".join(sorted(self.members - self.healthy))
-        return f"{len(self.members & self.healthy)} of {len(self.members)} members are healthy" + (
-            f", not: {down}" if down else ""
-        )
-
-
-def survives(health: EtcdHealth, host: str) -> bool:
-    """
-    Return whether etcd keeps (or does not have) its quorum when the member on *host* goes down.
-
-    A host that is no member, or whose member is down, costs nothing: mending it must be possible. A cluster of one
-    member stands still while that one is down, whatever one does; as there is no other way, it may be taken down.
-    """
-    healthy = health.members & health.healthy
-    if host not in healthy or len(health.members) == 1:
-        return True
-    return len(healthy) - 1 >= len(health.members) // 2 + 1
 
 
 class QuorumGuard:
@@ -113,7 +81,7 @@ class QuorumGuard:
                 seen = self._observe()
             except KoprogoError as error:
                 raise NotYet(f"etcd cannot be looked at: {error}") from error
-            health = EtcdHealth(seen.members, seen.healthy - (self._in_doubt - {host}))
+            health = replace(seen, healthy=seen.healthy - (self._in_doubt - {host}))
             if not survives(health, host):
                 doubtful = ", ".join(sorted(self._in_doubt - {host}))
                 raise NotYet(f"{health}" + (f" (in doubt after an error: {doubtful})" if doubtful else ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from koprogo_fleet.core.errors import CommandFailed
-from koprogo_fleet.ssh.session import Completed
+from koprogo_fleet.ssh.exchange import Completed
 
 _CAUSES = (
     ("No space left on device", "the disk is full", "df -h; df -i"),

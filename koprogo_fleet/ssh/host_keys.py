@@ -8,6 +8,8 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -27,12 +29,38 @@ class HostKey:
 
 
 @dataclass(frozen=True)
+class Known:
+    """
+    What is known of one host.
+
+    Attributes:
+        key: the public line that it must show, if one is recorded.
+        authorities: the keys (binary) whose certificates speak for it.
+        revoked: the keys (binary) that must not be believed, neither as its own nor as an authority's.
+    """
+
+    key: str | None = None
+    authorities: frozenset[bytes] = frozenset()
+    revoked: frozenset[bytes] = frozenset()
+
+
+_AUTHORITY, _REVOKED = "@cert-authority", "@revoked"
+
+
+@dataclass(frozen=True)
 class _Entry:
     names: tuple[str, ...]
     public_line: str
+    marker: str = ""
 
     def __str__(self) -> str:
-        return f"{','.join(self.names)} {self.public_line}"
+        return " ".join(filter(None, (self.marker, ",".join(self.names), self.public_line)))
+
+    def speaks_of(self, name: str) -> bool:
+        """Match as OpenSSH does: patterns with * and ?, of which those after a ! exclude."""
+        if any(fnmatchcase(name, pattern[1:]) for pattern in self.names if pattern.startswith("!")):
+            return False
+        return any(fnmatchcase(name, pattern) for pattern in self.names)
 
 
 def make_host_key() -> HostKey:
@@ -73,7 +101,8 @@ class KnownHosts:
     """
     An OpenSSH ``known_hosts`` file with one key a host: ``name,address ssh-ed25519 AAAA…``.
 
-    It is written by this class alone, sorted and whole, so that it can be reviewed in Git; ``ssh -o
+    People may add lines ``@cert-authority *.example.org ssh-ed25519 AAAA…`` (see :mod:`.host_certificates`) and
+    ``@revoked * ssh-ed25519 AAAA…``. The file is written whole and sorted, so that it can be reviewed in Git; ``ssh -o
     UserKnownHostsFile=… -o HostKeyAlias=<name>`` reads it too. One object may be used by several threads.
     """
 
@@ -88,7 +117,22 @@ class KnownHosts:
         Raises:
             FileProblems: the file has lines that are not ``names type key``.
         """
-        return next((entry.public_line for entry in self._read() if name in entry.names), None)
+        return self.known(name).key
+
+    def known(self, name: str) -> Known:
+        """
+        Return all that is known of the host *name*.
+
+        Raises:
+            FileProblems: the file has lines that are not ``names type key``.
+        """
+        entries = self._read()
+        marked = [entry for entry in entries if entry.marker and entry.speaks_of(name)]
+        return Known(
+            key=next((entry.public_line for entry in entries if not entry.marker and name in entry.names), None),
+            authorities=frozenset(key_blob(entry.public_line) for entry in marked if entry.marker == _AUTHORITY),
+            revoked=frozenset(key_blob(entry.public_line) for entry in marked if entry.marker == _REVOKED),
+        )
 
     def put(self, name: str, public_line: str, addresses: Sequence[str] = ()) -> None:
         """
@@ -107,40 +151,56 @@ class KnownHosts:
     def remove(self, name: str) -> None:
         """Forget the host *name*; an unknown one is fine."""
         with self._writing:
-            self._write([entry for entry in self._read() if name not in entry.names])
+            self._write([entry for entry in self._read() if entry.marker or name not in entry.names])
 
     def _without(self, names: Sequence[str]) -> list[_Entry]:
         # An address that now belongs to another host is taken away from its former owner.
         rest = [
-            _Entry(tuple(old for old in entry.names if old not in names), entry.public_line)
+            entry if entry.marker else _Entry(tuple(old for old in entry.names if old not in names), entry.public_line)
             for entry in self._read()
-            if entry.names[0] not in names
+            if entry.marker or entry.names[0] not in names
         ]
         return [entry for entry in rest if entry.names]
 
-    def _read(self) -> list[_Entry]:
+    def _read(self) -> tuple[_Entry, ...]:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            status = self.path.stat()
+            return _entries(self.path, (status.st_ino, status.st_size, status.st_mtime_ns))
         except FileNotFoundError:
-            return []
+            return ()
         except OSError as error:
             raise InputError(f"cannot read {self.path}: {error.strerror}") from error
-        entries, problems = [], []
-        for number, line in enumerate(text.splitlines(), start=1):
-            if not line.strip() or line.startswith("#"):
-                continue
-            try:
-                names, public_line = line.split(maxsplit=1)
-                key_blob(public_line)
-                entries.append(_Entry(tuple(names.split(",")), public_line.strip()))
-            except ValueError:
-                problems.append(Problem(self.path, number, "is not a known host: expected 'name,address type key'"))
-        if problems:
-            raise FileProblems(
-                problems, next_step=f"remove these lines from {self.path}, then run `koprogo-fleet inventory sync`"
-            )
-        return entries
 
     def _write(self, entries: Sequence[_Entry]) -> None:
         lines = sorted(str(entry) for entry in entries)
         write_atomically(self.path, "".join(f"{line}\n" for line in lines))
+
+
+@lru_cache(maxsize=16)
+def _entries(path: Path, version: tuple[int, int, int]) -> tuple[_Entry, ...]:  # noqa: ARG001 - of the cache's key
+    """Read the file once for all connections, and again when it is another."""
+    entries, problems = [], []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            entries.append(_entry(line))
+        except ValueError:
+            problems.append(Problem(path, number, "is not a known host: expected 'name,address type key'"))
+    if problems:
+        raise FileProblems(
+            problems, next_step=f"remove these lines from {path}, then run `koprogo-fleet inventory sync`"
+        )
+    return tuple(entries)
+
+
+def _entry(line: str) -> _Entry:
+    """Read one line, or raise ValueError."""
+    marker, rest = "", line
+    if line.startswith("@"):
+        marker, rest = line.split(maxsplit=1)
+        if marker not in {_AUTHORITY, _REVOKED}:
+            raise ValueError(marker)
+    names, public_line = rest.split(maxsplit=1)
+    key_blob(public_line)
+    return _Entry(tuple(names.split(",")), public_line.strip(), marker)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from pathlib import Path
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    SSHCertificate,
+    load_ssh_public_identity,
+)
 from paramiko.pkey import UnknownKeyType
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.files import write_atomically
+
+_FOR_EVER = 2**64 - 1
 
 
 def ensure_private_key(path: Path) -> str:
@@ -30,20 +40,72 @@ def ensure_private_key(path: Path) -> str:
     return f"{key.get_name()} {key.get_base64()}"
 
 
-def load_private_key(path: Path) -> paramiko.PKey:
+def load_private_key(path: Path, certificate: Path | str | None = None) -> paramiko.PKey:
     """
-    Read a private key in OpenSSH or PEM format.
+    Read a private key in OpenSSH or PEM format, and the certificate that goes with it.
+
+    What was read is kept for the next connection, for as long as the files stay the same.
+
+    Args:
+        path: the private key's file.
+        certificate: the certificate's file, or its one line.
 
     Raises:
-        InputError: it is missing, unreadable, protected by a passphrase, or not a private key.
+        InputError: the key is missing, unreadable, protected by a passphrase, or not a private key; or the certificate
+            is none, or is for another key.
     """
     try:
-        key: paramiko.PKey = paramiko.PKey.from_path(path)
+        status = path.stat()
+        line = _certificate_line(certificate) if certificate else None
+        return _load(path, (status.st_ino, status.st_size, status.st_mtime_ns), line)
     except OSError as error:
         raise InputError(
             f"cannot read the private key {path}: {error.strerror}",
             next_step="check ssh.private_key in fleet.yaml; without it a key is made for the fleet",
         ) from error
+
+
+def certificate_terms(certificate: Path | str) -> str:
+    """
+    Say whom a user's certificate is for, and until when.
+
+    Raises:
+        InputError: it is no certificate.
+    """
+    line = _certificate_line(certificate)
+    parsed = _parse(line)
+    principals = ", ".join(principal.decode(errors="replace") for principal in parsed.valid_principals)
+    until = "for ever" if parsed.valid_before == _FOR_EVER else f"until {time.ctime(parsed.valid_before)}"
+    return f"for {principals or 'nobody in particular'}, {until}"
+
+
+def _certificate_line(certificate: Path | str) -> str:
+    if isinstance(certificate, str):
+        return certificate
+    try:
+        return certificate.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise InputError(
+            f"cannot read the certificate {certificate}: {reason}",
+            next_step="have the authority sign the public key again",
+        ) from error
+
+
+def _parse(line: str) -> SSHCertificate:
+    try:
+        parsed = load_ssh_public_identity(" ".join(line.split()[:2]).encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(f"not a certificate of OpenSSH: {line[:60]!r}") from error
+    if not isinstance(parsed, SSHCertificate):
+        raise InputError(f"a plain public key, not a certificate: {line[:60]!r}")
+    return parsed
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, version: tuple[int, int, int], certificate: str | None) -> paramiko.PKey:  # noqa: ARG001 - of the cache's key
+    try:
+        key: paramiko.PKey = paramiko.PKey.from_path(path)
     except (TypeError, paramiko.PasswordRequiredException) as error:
         raise InputError(
             f"the private key {path} is protected by a passphrase",
@@ -54,4 +116,13 @@ def load_private_key(path: Path) -> paramiko.PKey:
             f"{path} is not a private key that can be used: {type(error).__name__}",
             next_step=f"look at it with `ssh-keygen -l -f {path}`; ed25519, ECDSA and RSA keys are understood",
         ) from error
+    key.public_blob = None  # a certificate that merely lies beside the key may be an old one: only a named one is used
+    if certificate is not None:
+        public = _parse(certificate).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+        if public.split() != [key.get_name(), key.get_base64()]:
+            raise InputError(
+                f"the certificate is for another key than {path}",
+                next_step=f"have the authority sign {path}.pub",
+            )
+        key.load_certificate(certificate)
     return key

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from koprogo_fleet.core.events import Listener, Note
 from koprogo_fleet.core.fleet import Fleet
@@ -17,6 +18,7 @@ from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.phases.claim import claim
 from koprogo_fleet.workflows.phases.cloud import cloud
 from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
 from koprogo_fleet.workflows.phases.nodes import baseline, first_contact, inventory
@@ -29,6 +31,7 @@ PROVISION: Sequence[Phase[Context]] = (
     Phase("Cloud: key, network, instances, volumes", cloud),
     Phase("Inventory", inventory),
     Phase("First contact", first_contact),
+    Phase("Claim of the nodes", claim),
     Phase("Baseline: names, vRack, packages, kernel, sshd, firewall", baseline),
     Phase("K3s: artefacts", artifacts),
     Phase("K3s: first server", first_server),
@@ -38,10 +41,11 @@ PROVISION: Sequence[Phase[Context]] = (
     Phase("Releases: Helm", releases),
     Phase("Verify", verify),
 )
-PLAN = tuple(phase for phase in PROVISION if phase.run is not verify)
+PLAN = tuple(phase for phase in PROVISION if phase.run not in {claim, verify})
 
 
 BOOT_SECONDS = 300.0
+_NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 def read_input(directory: Path) -> Fleet:
@@ -66,12 +70,14 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     report: Report,
     *,
     boot_seconds: float = BOOT_SECONDS,
+    arguments: Mapping[str, str] = _NO_ARGUMENTS,
 ) -> None:
     """
     Bring the fleet to its desired state.
 
     *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
-    how long a new node may take until it answers SSH.
+    how long a new node may take until it answers SSH. *arguments* are what ``koprogo-fleet runs resume`` needs to do the
+    same again; they are kept in the journal.
 
     Raises:
         KoprogoError: something stopped the run; running it again goes on from there.
@@ -79,10 +85,10 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     state = state_dir(fleet.name)
     with (
         exclusive(state, "provision"),
-        Journal(state, "provision", target.kind) as journal,
+        Journal(state, "provision", target.kind, arguments=arguments, listener=listener) as journal,
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
-        run.boot_seconds = boot_seconds
+        run.journal, run.boot_seconds = journal, boot_seconds
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
 

@@ -32,6 +32,15 @@ class HostReport:
     seconds: dict[str, float] = field(default_factory=dict)
     not_applicable: list[tuple[str, str]] = field(default_factory=list)
     error: KoprogoError | None = None
+    status: Status | None = None
+    reason: str = ""
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what one task did; a host that was changed once has been changed, and one that failed has failed."""
+        self.differences += outcome.differences
+        self.not_applicable += outcome.not_applicable
+        if self.error is None and not (self.status is Status.CHANGED and outcome.status is Status.UNCHANGED):
+            self.status, self.reason, self.error = outcome.status, outcome.reason, outcome.error
 
 
 @dataclass
@@ -64,11 +73,8 @@ class Report:
         """Take in the outcomes of *phase*."""
         for outcome in outcomes:
             report = self.host(outcome.host)
-            report.differences += outcome.differences
-            report.not_applicable += outcome.not_applicable
             report.seconds[phase] = report.seconds.get(phase, 0.0) + outcome.seconds
-            if outcome.error:
-                report.error = outcome.error
+            report.add(outcome)
 
 
 def stop_at_failure(outcomes: Iterable[Outcome]) -> None:

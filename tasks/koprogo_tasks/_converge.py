@@ -15,9 +15,12 @@ from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandTimeout, InputError, NotConverged, SessionLost
-from koprogo_fleet.hosts.resource import Change, Decision, NotApplicable, Refused, Resource
+from koprogo_fleet.core.permit import Action
+from koprogo_fleet.hosts.fence import guard, refusal
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Resource
 from koprogo_fleet.hosts.script import (
     Gathered,
+    Handler,
     Step,
     apply_script,
     gather_script,
@@ -28,29 +31,34 @@ from koprogo_fleet.hosts.script import (
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Completed, Session
+from koprogo_tasks._permit import permit_for
 
 _TIMED_OUT = (124, 137)
 _MARGIN_SECONDS = 15.0
-_NO_HANDLERS: Mapping[str, str] = MappingProxyType({})
+_NO_HANDLERS: Mapping[str, str | Handler] = MappingProxyType({})
 
 
 def converge(
     task: Task,
     resources: Sequence[Resource],
     *,
-    handlers: Mapping[str, str] = _NO_HANDLERS,
+    handlers: Mapping[str, str | Handler] = _NO_HANDLERS,
     dry_run: bool | None = None,
     timeout: float = 300,
 ) -> Result:
     """
     Bring a host's *resources* into their desired state.
 
+    What is going to be changed is told to the runner first, which may refuse it (see :mod:`koprogo_fleet.core.permit`):
+    a run that has lost the node, a journal that cannot be written, a quorum that would not survive.
+
     Args:
         task: the Nornir task; its host is the node.
         resources: all looked at before any is mended, then mended in this order; the first that cannot be ends it.
             One that depends on an earlier one therefore decides for the case that it is not there yet, too.
         handlers: sh by name (``{"restart ssh": "systemctl restart ssh"}``). Those that a change notifies run once, at
-            the end, in this order. One that could not run, because something failed before, runs the next time.
+            the end, in this order. One that could not run, because something failed before, runs the next time. One
+            that may take an etcd member down is a ``Handler(script, disrupts_etcd=True)``.
         dry_run: look and decide only; the answer is that of a real run. Default: Nornir's own setting.
         timeout: seconds for each of the two round trips. What runs on the node then is ended there.
 
@@ -63,22 +71,27 @@ def converge(
 
     Raises:
         NotConverged: a resource refuses to be changed; nothing was changed.
+        Fenced: another run has claimed the node; nothing was changed.
         CommandFailed: a step failed; the ones before it are done, the others are not.
         CommandTimeout, SessionLost: as :meth:`~koprogo_fleet.ssh.session.Session.run`; run it again, it looks first.
         Unreachable, HostKeyMismatch, LoginRefused: as :func:`~koprogo_fleet.ssh.connection.connect`.
     """
     session = session_for(task.host, task.nornir.config)
     gathered = _gather(session, resources, timeout)
-    decisions = [(resource, resource.decide(fact)) for resource, fact in zip(resources, gathered.facts, strict=True)]
+    decisions = _decide(resources, gathered.facts)
     _stop_if_refused(session.host, decisions)
     changes = [(resource.name, decision) for resource, decision in decisions if isinstance(decision, Change)]
-    owed = {name for name, script in handlers.items() if handler_id(script) in gathered.pending}
+    known = {name: item if isinstance(item, Handler) else Handler(item) for name, item in handlers.items()}
+    owed = {name for name, handler in known.items() if handler_id(handler.script) in gathered.pending}
     differences = (
         *(difference for _, change in changes for difference in change.differences),
         *(Difference(Operation.CHANGE, name, old="still to be done", new="done") for name in handlers if name in owed),
     )
     if differences and not task.is_dry_run(dry_run):
-        _apply(session, changes, _due(changes, handlers, owed), timeout)
+        due = _due(changes, known, owed)
+        disrupts_etcd = any(handler.disrupts_etcd for handler in due.values())
+        with permit_for(task, Action(task.host.name, "converge", differences, disrupts_etcd)) as permit:
+            _apply(session, changes, due, guard(permit.fence), timeout)
     return Result(
         host=task.host,
         changed=bool(differences),
@@ -86,6 +99,19 @@ def converge(
         differences=differences,
         not_applicable=_not_applicable(decisions),
     )
+
+
+def _decide(resources: Sequence[Resource], facts: Sequence[Fact]) -> list[tuple[Resource, Decision]]:
+    """Set each fact against its resource; after a change that says what it leaves, the same look finds that."""
+    left: dict[str, Fact] = {}
+    decisions = []
+    for resource, fact in zip(resources, facts, strict=True):
+        look = resource.look()
+        decision = resource.decide(left.get(look, fact))
+        if isinstance(decision, Change) and decision.then is not None:
+            left[look] = decision.then
+        decisions.append((resource, decision))
+    return decisions
 
 
 def _gather(session: Session, resources: Sequence[Resource], timeout: float) -> Gathered:
@@ -105,18 +131,21 @@ def _gather(session: Session, resources: Sequence[Resource], timeout: float) -> 
 
 
 def _apply(
-    session: Session, changes: Sequence[tuple[str, Change]], handlers: Mapping[str, str], timeout: float
+    session: Session, changes: Sequence[tuple[str, Change]], handlers: Mapping[str, Handler], fence: str, timeout: float
 ) -> None:
     nonce = secrets.token_hex(16)
     steps = [Step(name, change.script, change.notify) for name, change in changes]
     names = [*(step.name for step in steps), *handlers]
-    completed = _run_script(session, apply_script(steps, handlers, nonce), timeout)
+    scripts = {name: handler.script for name, handler in handlers.items()}
+    completed = _run_script(session, apply_script(steps, scripts, nonce, guard=fence), timeout)
     try:
         applied = parse_apply(completed.stdout, completed.stderr, nonce)
     except ValueError as error:
         raise command_failed(session.host, f"change of {len(steps)} resources: {error}", completed) from error
     if applied.exit_status == 0:
         return
+    if refused := refusal(session.host, completed.exit_status, applied.stderr.decode(errors="replace")):
+        raise refused
     not_run = len(names) - applied.done - 1
     what = names[min(applied.done, len(names) - 1)] + (
         f" (the {not_run} steps after it were not run)" if not_run else ""
@@ -135,8 +164,8 @@ def _apply(
 
 def _run_script(session: Session, script: bytes, timeout: float) -> Completed:
     # Ended on the node itself too: a script must not go on when nobody waits for it any more.
-    command = session.as_root(f"timeout --kill-after=5 {timeout:.0f} sh -s")
-    return session.run(command, stdin=script, timeout=timeout + _MARGIN_SECONDS)
+    command = f"timeout --kill-after=5 {timeout:.0f} sh -s"
+    return session.run_as_root(command, stdin=script, timeout=timeout + _MARGIN_SECONDS)
 
 
 def _stop_if_refused(host: str, decisions: Sequence[tuple[Resource, Decision]]) -> None:
@@ -149,11 +178,11 @@ def _stop_if_refused(host: str, decisions: Sequence[tuple[Resource, Decision]]) 
         )
 
 
-def _due(changes: Sequence[tuple[str, Change]], handlers: Mapping[str, str], owed: set[str]) -> dict[str, str]:
+def _due(changes: Sequence[tuple[str, Change]], handlers: Mapping[str, Handler], owed: set[str]) -> dict[str, Handler]:
     notified = {name for _, change in changes for name in change.notify}
     if unknown := sorted(notified - handlers.keys()):
         raise InputError(f"a resource notifies a handler that is not given: {', '.join(unknown)}")
-    return {name: script for name, script in handlers.items() if name in notified | owed}
+    return {name: handler for name, handler in handlers.items() if name in notified | owed}
 
 
 def _lines(differences: Sequence[Difference]) -> list[str]:

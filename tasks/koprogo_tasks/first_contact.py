@@ -7,7 +7,7 @@ import json
 from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.errors import CommandFailed, LoginRefused, Unreachable
-from koprogo_fleet.core.events import Listener, ignore
+from koprogo_fleet.core.events import Listener, ignore, on_host
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.session import Session
@@ -63,7 +63,7 @@ def first_contact(task: Task, seconds: float = 300, listener: Listener = ignore)
         f"{host.name}: SSH at {host.hostname} and cloud-init done",
         look,
         seconds=seconds,
-        listener=listener,
+        listener=on_host(task.host.name, listener),
         cause="the machine did not boot, or its network or cloud-init failed",
         next_step=f"look at its console in the OVH manager (lab: koprogo-fleet lab status), host {host.name}",
     )

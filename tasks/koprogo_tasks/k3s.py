@@ -12,21 +12,25 @@ from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandFailed, MissingRequirement
-from koprogo_fleet.core.events import Listener, ignore
-from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.events import Listener, ignore, on_host
+from koprogo_fleet.core.fleet import Fleet, Role
+from koprogo_fleet.core.permit import Action
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.hosts.fence import guard, refusal
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.diagnosis import diagnose
 from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
 from koprogo_fleet.hosts.k3s.node import k3s as resources_of
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
 from koprogo_fleet.hosts.k3s.unit import unit_name
+from koprogo_fleet.hosts.script import Handler
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.session import Session
 from koprogo_fleet.ssh.upload import push_file
 from koprogo_tasks._converge import converge
 from koprogo_tasks._node import node_of
+from koprogo_tasks._permit import permit_for
 
 JOURNAL = "journalctl --unit {unit} --lines 40 --output cat --no-pager _SYSTEMD_INVOCATION_ID={invocation}"
 
@@ -65,15 +69,33 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
         )
         for artifact in stale
     )
-    if not task.is_dry_run(dry_run):
-        for artifact in stale:
-            push_file(session, artifact.local, artifact.remote, mode=artifact.mode, sha256=artifact.sha256, timeout=600)
+    if stale and not task.is_dry_run(dry_run):
+        with permit_for(task, Action(task.host.name, "upload", differences)) as permit:
+            for artifact in stale:
+                _push(session, artifact, permit.fence)
     return Result(host=task.host, changed=bool(stale), diff="\n".join(map(str, differences)), differences=differences)
+
+
+def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
+    try:
+        push_file(
+            session,
+            artifact.local,
+            artifact.remote,
+            mode=artifact.mode,
+            sha256=artifact.sha256,
+            timeout=600,
+            guard=guard(fence),
+        )
+    except CommandFailed as error:
+        if refused := refusal(session.host, error.exit_status, error.stderr):
+            raise refused from error
+        raise
 
 
 def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     script = "".join(f"sha256sum -- '{file}' 2>/dev/null\n" for file in files)
-    output = session.run(session.as_root("sh -s"), stdin=script.encode(), timeout=120).stdout.decode()
+    output = session.run_as_root("sh -s", stdin=script.encode(), timeout=120).stdout.decode()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
@@ -81,7 +103,9 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact],
     """
     Converge K3s' files and service on one node; ask for one restart if any of them changed.
 
-    The call returns before K3s is up: run :func:`k3s_ready` next.
+    The call returns before K3s is up: run :func:`k3s_ready` next. A restart may take a server's etcd member down, and so
+    needs a runner that guards the quorum. Its proof for the next server cannot miss a restart that is still going on:
+    the unit then has a job, or is not active, and the member does not count as healthy.
 
     Args:
         task: given by Nornir.
@@ -102,7 +126,7 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact],
         IPv4Address(task.host.hostname or ""), _interface_with(session, task.host["vrack"]["mac"], task.host.name)
     )
     checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
-    handlers = {RESTART: restart_script(unit_name(node.role))}
+    handlers = {RESTART: Handler(restart_script(unit_name(node.role)), disrupts_etcd=node.role is Role.SERVER)}
     return converge(
         task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120
     )
@@ -147,8 +171,8 @@ def k3s_ready(task: Task, fleet: Fleet, seconds: float = 300, listener: Listener
         state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if state.get("ActiveState") == "active":
             return
-        command = session.as_root(JOURNAL.format(unit=unit, invocation=state.get("InvocationID", "")))
-        journal = session.run(command, timeout=20).stdout.decode(errors="replace").strip()
+        command = JOURNAL.format(unit=unit, invocation=state.get("InvocationID", ""))
+        journal = session.run_as_root(command, timeout=20).stdout.decode(errors="replace").strip()
         first_restarts.append(int(state.get("NRestarts") or 0))
         diagnosis = diagnose(journal)
         ends = first_restarts[-1] > first_restarts[0] or state.get("ActiveState") == "failed"
@@ -168,7 +192,7 @@ def k3s_ready(task: Task, fleet: Fleet, seconds: float = 300, listener: Listener
         f"{task.host.name}: {unit} active",
         look,
         seconds=seconds,
-        listener=listener,
+        listener=on_host(task.host.name, listener),
         cause="K3s waits for something: its last journal line is above",
         next_step=f"on {task.host.name}: journalctl -u {unit} -n 100",
     )
@@ -183,7 +207,7 @@ def k3s_is_installed(task: Task) -> Result:
         Result whose *result* is a bool.
     """
     session = session_for(task.host, task.nornir.config)
-    found = session.run(session.as_root(f"test -s {paths.SERVER_TOKEN}"), timeout=20)
+    found = session.run_as_root(f"test -s {paths.SERVER_TOKEN}", timeout=20)
     return Result(host=task.host, result=found.exit_status == 0)
 
 
@@ -215,7 +239,7 @@ def read_kubeconfig(task: Task) -> Result:
 
 def _read(task: Task, path: str) -> Secret:
     session = session_for(task.host, task.nornir.config)
-    done = session.run(session.as_root(f"cat {path}"), timeout=20)
+    done = session.run_as_root(f"cat {path}", timeout=20)
     if done.exit_status != 0:
         raise CommandFailed(
             task.host.name,

@@ -51,7 +51,7 @@ def check_calls(source: str) -> None:
                 keywords = {keyword.arg: None for keyword in node.keywords if keyword.arg}
                 inspect.signature(ours[node.func.id]).bind(*node.args, **keywords)
             for keyword in node.keywords:
-                if keyword.arg == "task" and isinstance(keyword.value, ast.Name):
+                if keyword.arg == "task" and isinstance(keyword.value, ast.Name) and keyword.value.id in ours:
                     options = {other.arg: None for other in node.keywords if other.arg and other is not keyword}
                     inspect.signature(ours[keyword.value.id]).bind(None, **options)
 

@@ -85,7 +85,7 @@ class Fleet:
         nornir = open_nornir(self.inventory)
         try:
             session = session_for(nornir.inventory.hosts[host], nornir.config)
-            done = session.run(session.as_root("sh -s"), stdin=script.encode(), timeout=timeout)
+            done = session.run_as_root("sh -s", stdin=script.encode(), timeout=timeout)
         finally:
             nornir.close_connections()
         assert done.exit_status == 0, done.stdout.decode() + done.stderr.decode()

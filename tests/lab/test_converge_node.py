@@ -155,7 +155,7 @@ def run(nornir: Nornir, resources: Sequence[Resource] = RESOURCES) -> MultiResul
 def by_hand(nornir: Nornir, script: str) -> str:
     """Change the node as a person would."""
     session = session_for(nornir.inventory.hosts[NODE], nornir.config)
-    done = session.run(session.as_root("sh -s"), stdin=script.encode(), timeout=60)
+    done = session.run_as_root("sh -s", stdin=script.encode(), timeout=60)
     assert done.exit_status == 0, done.stderr
 
     return done.stdout.decode()

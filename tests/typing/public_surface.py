@@ -12,6 +12,7 @@ from nornir.core.task import AggregatedResult, Result, Task
 import koprogo_tasks
 from koprogo_fleet.core.fleet import Fleet, Node
 from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.quorum import EtcdHealth
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import wait_for
 from koprogo_fleet.hosts.k3s.node import Tokens
@@ -64,6 +65,8 @@ def resources(fact: Fact) -> None:
 def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact]) -> None:
     """Every task takes Nornir's task first, and returns a Result; those that change anything have dry_run."""
     assert_type(koprogo_tasks.baseline(task, fleet, dry_run=True), Result)
+    assert_type(koprogo_tasks.check_claim(task, "1 run"), Result)
+    assert_type(koprogo_tasks.claim(task, "run", seconds=1), Result)
     assert_type(koprogo_tasks.first_contact(task, seconds=1), Result)
     assert_type(koprogo_tasks.http_statuses(task, ["http://10.0.0.21"]), Result)
     assert_type(koprogo_tasks.k3s(task, fleet, tokens, artifacts, dry_run=True), Result)
@@ -78,4 +81,5 @@ def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact
 
 def nornir(nornir: Nornir, fleet: Fleet) -> None:
     """Nornir runs them."""
+    assert_type(koprogo_tasks.etcd_health(nornir, ["cp-1"]), EtcdHealth)
     assert_type(nornir.run(task=koprogo_tasks.baseline, fleet=fleet), AggregatedResult)

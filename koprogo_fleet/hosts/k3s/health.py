@@ -8,22 +8,24 @@ One script asks all of it locally, so that it answers also when the cluster does
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from koprogo_fleet.core.quorum import EtcdHealth, quorum
 from koprogo_fleet.hosts.k3s import paths
 
 _ETCD = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
 
 LOOK = f"""\
 curl_etcd() {{ curl --silent --max-time 6 {_ETCD} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
-systemctl show k3s --property=ActiveState --value
+systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo
 {paths.BINARY} --version 2>/dev/null | head -n 1 | tr -d '\\n'; echo
 curl_etcd https://127.0.0.1:2379/health
 curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/cluster/member/list
 curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status
 timeout 8 {paths.BINARY} kubectl get --raw /readyz 2>&1 | tail -n 1
+[ ! -d {paths.ETCD_DATA} ] || echo "has etcd data"
 """
 
 
@@ -35,7 +37,7 @@ class ServerHealth:
     Attributes:
         service: systemd's ActiveState of the unit k3s.
         etcd_healthy: this member can serve a write, which needs a quorum.
-        members: the names of all members that this one knows.
+        members: the names of all members that this one knows; those that only learn have no vote yet, and are not there.
         leader: the name of the leader, or None while there is none.
         database_bytes: size of etcd's file.
         api: ``ok``, or what the API server answered instead.
@@ -48,21 +50,32 @@ class ServerHealth:
     leader: str | None
     database_bytes: int
     api: str
+    job_pending: bool = False
+    """systemd has yet to start, stop or restart the unit: what the service does now will not last."""
+    has_etcd_data: bool = False
+    """It has been a member, or is one."""
+    etcd_answers: bool = False
+    """An etcd runs there, healthy or not."""
 
 
 def parse(output: str) -> ServerHealth:
     """Return the meaning of :data:`LOOK`'s output; whatever did not answer is empty or unhealthy."""
-    service, version, health, members, status, api = (output.splitlines() + [""] * 6)[:6]
-    names = {str(member.get("ID")): str(member.get("name", "")) for member in _object(members).get("members", [])}
+    unit, version, health, members, status, api, data = (output.splitlines() + [""] * 7)[:7]
+    properties = dict(pair.split("=", 1) for pair in unit.split() if "=" in pair)
+    listed = _object(members).get("members", [])
+    names = {str(member.get("ID")): str(member.get("name", "")) for member in listed if not member.get("isLearner")}
     state = _object(status)
     return ServerHealth(
-        service=service or "unknown",
+        service=properties.get("ActiveState", "unknown"),
         version=version,
         etcd_healthy=str(_object(health).get("health", "")).lower() == "true",
         members=tuple(sorted(name for name in names.values() if name)),
         leader=names.get(str(state.get("leader", ""))),
         database_bytes=int(state.get("dbSize") or 0),
         api=api.strip() or "no answer",
+        job_pending=properties.get("Job", "") not in {"", "0"},
+        has_etcd_data=bool(data),
+        etcd_answers=bool(_object(health)),
     )
 
 
@@ -74,9 +87,33 @@ def _object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def quorum(members: int) -> int:
-    """Return how many members of *members* must be up for etcd to accept a write."""
-    return members // 2 + 1
+def etcd_health(healths: Mapping[str, ServerHealth | None]) -> EtcdHealth:
+    """
+    Return which servers' etcd members vote, which of those are healthy and will stay so by themselves, which are down.
+
+    Args:
+        healths: by the servers' names; None stands for one that did not answer.
+
+    What no etcd knows is not left out for that: while none lists the members, whoever has etcd's data counts, and so does
+    a server that did not answer. K3s names a member after its server, with a suffix; one that is no server's of ours
+    keeps its own name, and counts, too.
+    """
+    healthy = {
+        name
+        for name, health in healths.items()
+        if health and health.service == "active" and health.etcd_healthy and not health.job_pending
+    }
+    down = {name for name, health in healths.items() if health and not health.etcd_answers}
+    listed = {member for health in healths.values() if health for member in health.members}
+    if listed:
+        members = {_server_of(member, healths) for member in listed}
+    else:
+        members = {name for name, health in healths.items() if health is None or health.has_etcd_data}
+    return EtcdHealth(frozenset(members), frozenset(healthy & members), frozenset(down & members))
+
+
+def _server_of(member: str, servers: Iterable[str]) -> str:
+    return next((name for name in servers if member == name or member.rpartition("-")[0] == name), member)
 
 
 def explain(healths: Sequence[ServerHealth | None]) -> str:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._path import ABSENT, look_at, parse_status
 from koprogo_fleet.hosts.resources._write import set_owner, write_script
 
 _MAX_BYTES = 1024 * 1024
 _TOO_LARGE = 4
+_NEW_FILE = b"regular file|644|root|0|root|0"
 
 Edit = Callable[[str], "str | Refused"]
 """From what a file holds to what it should hold; bytes that are not UTF-8 are surrogates, and come back as they were."""
@@ -61,7 +61,8 @@ class TextEdit:
             return new
         if new == old:
             return Unchanged()
-        return Change((self._difference(fact, old, new),), self._script(fact, content, new), self.notify)
+        then = Fact(0, (status_line or _NEW_FILE) + b"\n" + new.encode(errors="surrogateescape"))
+        return Change((self._difference(fact, old, new),), self._script(fact, content, new), self.notify, then=then)
 
     def _difference(self, fact: Fact, old: str, new: str) -> Difference:
         # Without the lines around it: what they hold is not ours to show.
@@ -83,12 +84,7 @@ class TextEdit:
             settle = f'cp --attributes-only --preserve=mode,ownership -- {path} "$temporary"'
         # An earlier step, a package for instance, may have written it since: then it has to be looked at again.
         guard = f"{{ {same}; }} || {{ echo 'it changed after it was looked at: run the same again' >&2; exit 75; }}"
-        return f"{guard}\n{write_script(self.path, new.encode(errors='surrogateescape'), settle, self.validate)}"
-
-
-def text_of(value: str | Secret) -> str:
-    """Return the text itself."""
-    return value.reveal() if isinstance(value, Secret) else value
+        return f"{guard}\n{write_script(self.path, new.encode(errors='surrogateescape'), settle, self.validate, secret=self.secret)}"
 
 
 def _printable(text: str) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.resource import Decision, Fact, Refused
-from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text, text_of
+from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text
 from koprogo_fleet.hosts.resources._path import check_path
+from koprogo_fleet.hosts.resources._text import check_text, text_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Block:
 
     def __post_init__(self) -> None:
         check_path(self.path)
+        check_text(self.path, self.content)
         if not self.marker.strip() or "\n" in self.marker + self.comment:
             raise InputError(f"not a marker in one line: {self.marker!r}")
         if {self._begin, self._end} & set(text_of(self.content).split("\n")):

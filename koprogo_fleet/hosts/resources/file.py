@@ -17,6 +17,7 @@ from koprogo_fleet.hosts.resources._path import (
     ownership_differences,
     parse_status,
 )
+from koprogo_fleet.hosts.resources._text import check_text, text_of
 from koprogo_fleet.hosts.resources._write import set_owner, write_script
 
 _MAX_SHOWN = 256 * 1024
@@ -37,7 +38,7 @@ class File:
         validate: a command that accepts the new file, ``%s``, before it replaces the old one (``sshd -t -f %s``).
 
     Raises:
-        InputError: the path is not absolute or the mode not octal.
+        InputError: the path is not absolute, the mode not octal, or the content no text that UTF-8 can hold.
     """
 
     path: str
@@ -51,6 +52,7 @@ class File:
     def __post_init__(self) -> None:
         check_path(self.path)
         check_mode(self.mode)
+        check_text(self.path, self.content)
 
     @property
     def name(self) -> str:
@@ -99,13 +101,15 @@ class File:
 
     def _replace(self, differences: tuple[Difference, ...]) -> Change:
         settle = self._set_owner('"$temporary"')
-        return Change(differences, write_script(self.path, self._bytes(), settle, self.validate), self.notify)
+        secret = isinstance(self.content, Secret)
+        script = write_script(self.path, self._bytes(), settle, self.validate, secret=secret)
+        return Change(differences, script, self.notify)
 
     def _set_owner(self, quoted_path: str) -> str:
         return set_owner(quoted_path, self.owner, self.group, self.mode)
 
     def _bytes(self) -> bytes:
-        return (self.content.reveal() if isinstance(self.content, Secret) else self.content).encode()
+        return text_of(self.content).encode()
 
     def _sha256(self) -> str:
         return hashlib.sha256(self._bytes()).hexdigest()

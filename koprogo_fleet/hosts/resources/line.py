@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.resource import Decision, Fact
-from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text, text_of
+from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text
 from koprogo_fleet.hosts.resources._path import check_path
+from koprogo_fleet.hosts.resources._text import check_text, text_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Line:
 
     def __post_init__(self) -> None:
         check_path(self.path)
+        check_text(self.path, self.line)
         if "\n" in text_of(self.line):
             raise InputError(f"more than one line for {self.path}", next_step="use Block for several lines")
         if not self.line and (self.match is None or not self.absent):

@@ -10,7 +10,7 @@ from functools import cached_property
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.resource import Decision, Fact
-from koprogo_fleet.hosts.resources._edit import text_of
+from koprogo_fleet.hosts.resources._text import text_of
 from koprogo_fleet.hosts.resources.file import File
 
 

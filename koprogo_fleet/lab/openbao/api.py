@@ -21,10 +21,18 @@ INITIALISE_TIMEOUT = 60.0
 """Seconds; the first start of raft includes an election."""
 
 MOUNT = "secret"
+SSH_USER_MOUNT, SSH_HOST_MOUNT = "ssh-user", "ssh-host"
+SSH_ROLE = "fleet"
+"""The role of both SSH engines."""
+
 POLICY = "koprogo-fleet"
 POLICY_TEXT = f"""\
 path "{MOUNT}/data/*" {{ capabilities = ["create", "read", "update"] }}
 path "{MOUNT}/metadata/*" {{ capabilities = ["read", "list"] }}
+path "{SSH_USER_MOUNT}/sign/{SSH_ROLE}" {{ capabilities = ["update"] }}
+path "{SSH_HOST_MOUNT}/sign/{SSH_ROLE}" {{ capabilities = ["update"] }}
+path "{SSH_USER_MOUNT}/config/ca" {{ capabilities = ["read"] }}
+path "{SSH_HOST_MOUNT}/config/ca" {{ capabilities = ["read"] }}
 """
 TOKEN_PERIOD = "768h"  # noqa: S105 - a duration
 
@@ -76,11 +84,30 @@ class BaoApi:
         """
         self._need("POST", "sys/unseal", {"key": key.reveal()})
 
-    def ensure_kv(self, root: Secret) -> None:
-        """Mount the key-value engine, version 2, if it is not mounted yet."""
-        mounts = self._need("GET", "sys/mounts", token=root).body["data"]
-        if f"{MOUNT}/" not in mounts:
-            self._need("POST", f"sys/mounts/{MOUNT}", {"type": "kv", "options": {"version": "2"}}, token=root)
+    def mounts(self, root: Secret) -> frozenset[str]:
+        """Return the names of the engines that are mounted."""
+        return frozenset(name.rstrip("/") for name in self._need("GET", "sys/mounts", token=root).body["data"])
+
+    def mount_kv(self, root: Secret) -> None:
+        """Mount the key-value engine, version 2."""
+        self._need("POST", f"sys/mounts/{MOUNT}", {"type": "kv", "options": {"version": "2"}}, token=root)
+
+    def mount_ssh(self, root: Secret, mount: str, role: Mapping[str, object]) -> None:
+        """
+        Mount an SSH engine with a signing key of its own and the one role :data:`SSH_ROLE`.
+
+        The role comes last: :meth:`ssh_is_ready` asks for it, so what a crash left half done is done again.
+        """
+        if mount not in self.mounts(root):
+            longest = {"config": {"max_lease_ttl": role["max_ttl"]}}
+            self._need("POST", f"sys/mounts/{mount}", {"type": "ssh", **longest}, token=root)
+        if self._call("GET", f"{mount}/config/ca", token=root).status != HTTPStatus.OK:
+            self._need("POST", f"{mount}/config/ca", {"generate_signing_key": True, "key_type": "ed25519"}, token=root)
+        self._need("POST", f"{mount}/roles/{SSH_ROLE}", {"key_type": "ca", **role}, token=root)
+
+    def ssh_is_ready(self, root: Secret, mount: str) -> bool:
+        """Say whether the SSH engine has its role."""
+        return self._call("GET", f"{mount}/roles/{SSH_ROLE}", token=root).status == HTTPStatus.OK
 
     def kv_is_ready(self, token: Secret) -> bool:
         """Say whether the mount answers; it does not in its first moment, while it upgrades itself."""
@@ -90,7 +117,7 @@ class BaoApi:
         }
 
     def ensure_policy(self, root: Secret) -> None:
-        """Let the fleet's token read and write secrets, and nothing else."""
+        """Let the fleet's token read and write secrets, have SSH keys signed, and nothing else."""
         self._need("PUT", f"sys/policies/acl/{POLICY}", {"policy": POLICY_TEXT}, token=root)
 
     def make_token(self, root: Secret) -> Secret:

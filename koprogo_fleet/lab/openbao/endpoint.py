@@ -10,9 +10,10 @@ from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.locks import exclusive
-from koprogo_fleet.lab.openbao.api import BaoApi
+from koprogo_fleet.lab.openbao.api import MOUNT, BaoApi
 from koprogo_fleet.lab.openbao.keys import KeyFile, Keys
 from koprogo_fleet.lab.openbao.server import Server
+from koprogo_fleet.lab.openbao.ssh import SSH_ROLES
 from koprogo_fleet.lab.paths import LabPaths
 
 ACTIVE_TIMEOUT = 60.0
@@ -29,7 +30,7 @@ class VaultEndpoint:
 
 def ensure_running(paths: LabPaths, listener: Listener = ignore) -> VaultEndpoint:
     """
-    Make the lab's OpenBao run, unsealed, with the key-value engine mounted and a valid token for the fleet.
+    Make the lab's OpenBao run, unsealed, with its engines mounted and a valid token for the fleet.
 
     Does only what is missing; may be called as often as one likes, and after a crash.
 
@@ -47,9 +48,10 @@ def ensure_running(paths: LabPaths, listener: Listener = ignore) -> VaultEndpoin
         keys = _opened(server, key_file, listener)
         api = server.api()
         _wait_until_active(api, listener)
+        _mount(api, keys.root_token)
         token = keys.fleet_token
         if token is None or not api.renew(token):
-            token = _prepare(api, keys.root_token, listener)
+            token = _make_token(api, keys.root_token, listener)
             key_file.write(replace(keys, fleet_token=token))
         return VaultEndpoint(server.address, token, server.ca)
 
@@ -94,8 +96,18 @@ def _wait_until_active(api: BaoApi, listener: Listener) -> None:
     wait_for("OpenBao is active", active, seconds=ACTIVE_TIMEOUT, interval=0.1, listener=listener)
 
 
-def _prepare(api: BaoApi, root: Secret, listener: Listener) -> Secret:
-    api.ensure_kv(root)
+def _mount(api: BaoApi, root: Secret) -> None:
+    """Mount what is missing; a policy that a lab of an older version wrote is brought up to date with it."""
+    mounts = api.mounts(root)
+    if MOUNT not in mounts:
+        api.mount_kv(root)
+    for mount, role in SSH_ROLES.items():
+        if mount not in mounts or not api.ssh_is_ready(root, mount):
+            api.mount_ssh(root, mount, role)
+            api.ensure_policy(root)
+
+
+def _make_token(api: BaoApi, root: Secret, listener: Listener) -> Secret:
     api.ensure_policy(root)
     token = api.make_token(root)
 

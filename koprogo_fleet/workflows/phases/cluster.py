@@ -12,6 +12,7 @@ from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
 from koprogo_fleet.workflows.artifacts import sha256_of
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.phases.claim import still_ours
 from koprogo_tasks import (
     Artifact,
     k3s,
@@ -83,6 +84,7 @@ def _passwords(run: Context) -> Tokens:
     if missing := [name for name in TOKEN_NAMES if name not in values]:
         values |= {name: random_password(PASSWORD_LENGTH) for name in missing}
         if not run.dry_run:
+            still_ours(run)
             run.vault.write(path, values, expected_version=stored.version if stored else 0)
         run.report.differences.append(Difference(Operation.CREATE, f"Vault secret {path}", new="K3s tokens"))
     return Tokens(*(values[name] for name in TOKEN_NAMES))

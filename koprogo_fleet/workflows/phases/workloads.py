@@ -11,6 +11,7 @@ from koprogo_fleet.helm.releases import chart_directory, load_releases
 from koprogo_fleet.secrets import push
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.phases.claim import still_ours
 
 
 def secrets(run: Context) -> None:
@@ -22,6 +23,7 @@ def secrets(run: Context) -> None:
         if run.dry_run:
             run.report.differences += push.plan(specs, run.vault, cluster)
         else:
+            still_ours(run)
             run.report.differences += push.apply(specs, run.vault, cluster, listener=run.listener)
 
 
@@ -39,6 +41,7 @@ def releases(run: Context) -> None:
             if run.dry_run:
                 run.report.differences += deploy.plan(helm, release, chart)
             else:
+                still_ours(run)
                 run.report.differences += deploy.apply(helm, release, chart, listener=run.listener)
 
 

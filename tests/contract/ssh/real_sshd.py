@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.ssh.connection import Login
@@ -50,19 +53,33 @@ class Sshd:
                 os.kill(pid, number)
 
 
+def no_settings(directory: Path) -> str:
+    """Return no further lines for sshd_config."""
+    del directory
+    return ""
+
+
 @contextmanager
-def running_sshd(program: str, directory: Path) -> Iterator[Sshd]:
-    """Start sshd with its files in *directory*, and end it."""
-    directory.chmod(0o700)
+def running_sshd(
+    program: str, directory: Path, settings: Callable[[Path], str] = no_settings, mode: int = 0o700
+) -> Iterator[Sshd]:
+    """
+    Start sshd with its files in *directory*, and end it.
+
+    *settings* is given the directory, with the host key in it, and returns lines for sshd_config; *mode* is the
+    directory's, which other users than root must be able to enter when they log in.
+    """
+    directory.chmod(mode)
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     host_key, port = make_host_key(), free_port()
     (directory / "host_key").write_text(host_key.private_pem.reveal(), encoding="ascii")
     (directory / "host_key").chmod(0o600)
+    (directory / "host_key.pub").write_text(host_key.public_line, encoding="ascii")
     (directory / "authorized_keys").write_text(ensure_private_key(directory / "id_ed25519"), encoding="ascii")
     (directory / "sshd_config").write_text(
         f"ListenAddress 127.0.0.1:{port}\nHostKey {directory}/host_key\nPidFile none\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {directory}/authorized_keys\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
-        "KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\n",
+        f"KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\n{settings(directory)}\n",
         encoding="ascii",
     )
     KnownHosts(directory / "known_hosts").put(NODE, host_key.public_line, ["127.0.0.1"])
@@ -82,6 +99,14 @@ def running_sshd(program: str, directory: Path) -> Iterator[Sshd]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def sshd_program() -> str:
+    """Return where sshd is, or skip the test."""
+    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        pytest.skip("needs root and sshd (apt-get install openssh-server)")
+    return program
 
 
 def free_port() -> int:

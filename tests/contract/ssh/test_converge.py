@@ -23,8 +23,8 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandFailed, CommandTimeout, HostKeyMismatch, InputError, NotConverged
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Resource, Unchanged
-from koprogo_fleet.hosts.resources import Absent, Directory, File
-from koprogo_fleet.hosts.script import PENDING_DIRECTORY, handler_id
+from koprogo_fleet.hosts.resources import Absent, Directory, File, Line
+from koprogo_fleet.hosts.script import PENDING_DIRECTORY, Handler, handler_id
 from koprogo_fleet.ssh.connection import CONNECTION_NAME, FleetSsh, session_for
 from koprogo_tasks._converge import converge
 
@@ -280,6 +280,18 @@ def test_handlers_run_once_and_are_never_forgotten(nornir: Nornir, tmp_path: Pat
     assert not pending.exists()
 
 
+def test_a_handler_that_disrupts_etcd_needs_a_guard(nornir: Nornir, tmp_path: Path) -> None:
+    """With a runner that cannot guard the quorum nothing is changed whose handler may take an etcd member down."""
+    handlers = {"restart etcd": Handler("exit 5", disrupts_etcd=True), "reload": f"touch {tmp_path}/reloaded"}
+
+    with pytest.raises(InputError, match="cannot guard the quorum"):
+        run(nornir, [File(f"{tmp_path}/a", "x", notify=("restart etcd",))], handlers=handlers)
+
+    assert [] == list(tmp_path.iterdir())
+    run(nornir, [File(f"{tmp_path}/b", "x", notify=("reload",))], handlers=handlers)
+    assert {"b", "reloaded"} == {path.name for path in tmp_path.iterdir()}
+
+
 def test_unknown_handler(nornir: Nornir, tmp_path: Path) -> None:
     """A notification that nobody would hear is refused before anything changes."""
     with pytest.raises(InputError, match="reload"):
@@ -318,3 +330,20 @@ def test_inventory_without_options_is_explained(nornir: Nornir) -> None:
         session_for(nornir.inventory.hosts[NODE], nornir.config)
 
     assert "inventory sync" in str(caught.value.next_step)
+
+
+def test_several_lines_of_one_file_are_one_round(nornir: Nornir, tmp_path: Path) -> None:
+    """Lines of the same file, decided from one look, are all there after one run, and the second changes nothing."""
+    file = tmp_path / "sshd_config"
+    file.write_text("#Port 22\nPermitRootLogin yes\n")
+    lines = [
+        Line(str(file), "PermitRootLogin no", match="^#?PermitRootLogin"),
+        Line(str(file), "Port 2222", match="^#?Port "),
+        Line(str(file), "X11Forwarding no", match="^#?X11Forwarding"),
+    ]
+
+    first = run(nornir, lines)[0]
+    second = run(nornir, lines)[0]
+
+    assert "Port 2222\nPermitRootLogin no\nX11Forwarding no\n" == file.read_text()
+    assert (3, False) == (len(first.differences), second.changed)

@@ -44,6 +44,31 @@ def test_upload_once(sshd: Sshd, session: Session, artefact: tuple[Path, str], t
     assert stat.S_IMODE(remote.stat().st_mode) == 0o700
 
 
+def test_progress(session: Session, artefact: tuple[Path, str], tmp_path: Path) -> None:
+    """Progress grows up to the size of the file; an observer that raises ends the upload, and the old file stays."""
+    local, sha256 = artefact
+    seen: list[tuple[int, int]] = []
+    remote = tmp_path / "remote"
+
+    def observe(sent: int, total: int) -> None:
+        seen.append((sent, total))
+
+    assert push_file(session, local, str(remote), mode="0644", sha256=sha256, timeout=60, progress=observe)
+
+    assert seen == sorted(seen)
+    assert seen[-1] == (20_000_000, 20_000_000)
+    assert len(seen) > 100
+
+    def stop(sent: int, total: int) -> None:
+        raise KeyboardInterrupt(sent, total)
+
+    other = tmp_path / "other"
+    with pytest.raises(KeyboardInterrupt):
+        push_file(session, local, str(other), mode="0644", sha256=sha256, timeout=60, progress=stop)
+    assert session.run("echo on", timeout=20).stdout == b"on\n"
+    assert not other.exists()
+
+
 def test_wrong_checksum_leaves_the_old_file(session: Session, artefact: tuple[Path, str], tmp_path: Path) -> None:
     """A file that is not what its checksum promises never gets its name; the error shows both sums."""
     local, sha256 = artefact

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from koprogo_fleet.core.errors import MissingRequirement, NotConverged
-from koprogo_fleet.core.journal import Journal, Step, last_unfinished, list_runs
+from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.core.errors import CommandFailed, CommandTimeout, MissingRequirement, NotConverged, SessionLost
+from koprogo_fleet.core.events import Event, Journaled
+from koprogo_fleet.core.journal import Journal
+from koprogo_fleet.core.runs import Change, Step, last_unfinished, list_runs
 
 
 def test_a_run_is_told_from_start_to_end(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ def test_a_killed_run_is_found(tmp_path: Path) -> None:
 
     assert done.returncode == -signal.SIGKILL
     assert run is not None
-    assert (run.outcome, run.unknown) == (None, ("create instance a",))
+    assert (run.outcome, run.state, run.unknown) == (None, "killed", ("create instance a",))
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -132,18 +135,112 @@ def test_nothing_is_done_that_cannot_be_written_down(tmp_path: Path) -> None:
         "    with Journal(Path(sys.argv[1]), 'provision', 'lab') as journal:\n"
         "        size = journal.path.stat().st_size\n"
         "        resource.setrlimit(resource.RLIMIT_FSIZE, (size + int(sys.argv[2]),) * 2)\n"
-        "        with journal.step('create instance a'): print('done')\n"
+        "        with journal.step('x') if sys.argv[3] == 'step' else journal.change('h', 'x'): print('done')\n"
         "except Exception as error: print(type(error).__name__, error.cause)\n"
     )
-    for room in ("0", "20"):
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path), room], capture_output=True, text=True, timeout=30, check=True
-        )
+    for room, what in (("0", "step"), ("20", "step"), ("0", "change"), ("20", "change")):
+        command = [sys.executable, "-c", program, str(tmp_path), room, what]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
 
         assert done.stdout == (
             "MissingRequirement without it a crash could not be recovered from, so nothing is changed\n"
         )
-    assert [run.steps for run in list_runs(tmp_path)] == [(), ()]
+    assert [(run.steps, run.changes) for run in list_runs(tmp_path)] == [((), ())] * 4
+
+
+def test_changes_of_hosts_are_told_under_their_step(tmp_path: Path) -> None:
+    """Each host's change is there with what it mends, in the step in which it was made, and with its own outcome."""
+    mended = Difference(Operation.CHANGE, "file /etc/motd", "old", "new", detail="+not a line of the journal")
+    with Journal(tmp_path, "provision", "lab") as journal, journal.step("baseline"):
+        with journal.change("cp-1", "converge", [mended]):
+            pass
+        with suppress(CommandFailed), journal.change("cp-2", "converge"):
+            raise CommandFailed("cp-2", "sshd", exit_status=1)
+    (run,) = list_runs(tmp_path)
+
+    assert run.steps == (Step("baseline", "done"),)
+    assert run.changes == (
+        Change("cp-1", "converge", "baseline", ("change file /etc/motd: old -> new",), "done"),
+        Change("cp-2", "converge", "baseline", (), "failed", "CommandFailed: cp-2: sshd: exit status 1"),
+    )
+    assert run.unknown == ()
+    assert "not a line" not in journal.path.read_text()
+
+
+@pytest.mark.parametrize("error", [SessionLost("cp-1", "gone"), CommandTimeout("cp-1", "slow"), KeyboardInterrupt()])
+def test_what_was_broken_off_is_unknown(tmp_path: Path, error: BaseException) -> None:
+    """After a lost connection, a deadline or Ctrl-C in its middle, a change is neither done nor failed."""
+    with (
+        Journal(tmp_path, "provision", "lab") as journal,
+        suppress(type(error)),
+        journal.step("baseline"),
+        journal.change("cp-1", "converge"),
+    ):
+        raise error
+    (run,) = list_runs(tmp_path)
+
+    assert run.unknown == ("baseline", "cp-1: converge")
+    assert run.changes[0].reason.startswith(type(error).__name__)
+
+
+def test_the_listener_hears_of_a_record_that_is_on_the_disk(tmp_path: Path) -> None:
+    """Records are numbered from 1, and each is in the file when it is told."""
+    heard: list[tuple[Event, int]] = []
+    journal = Journal(
+        tmp_path, "x", "lab", listener=lambda event: heard.append((event, len(journal.path.read_bytes().splitlines())))
+    )
+    with journal, journal.step("a"), journal.change("h", "b"):
+        pass
+
+    assert [(Journaled(number), number) for number in range(1, 7)] == heard
+
+
+def test_after_a_record_that_could_not_be_written_nothing_is_done(tmp_path: Path) -> None:
+    """Even when there is room again, a journal with a gap allows no more changes."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from koprogo_fleet.core.journal import Journal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "journal = Journal(Path(sys.argv[1]), 'provision', 'lab').__enter__()\n"
+        "for limit in (0, resource.RLIM_INFINITY):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        with journal.change('cp-1', 'converge'): print('done')\n"
+        "    except Exception as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    first, second = done.stdout.splitlines()
+    assert "File too large" in first
+    assert "an earlier record could not be written" in second
+
+
+def test_an_ended_run_is_over(tmp_path: Path) -> None:
+    """A thread that was left behind cannot change anything under a run that has ended, nor write to another file."""
+    with Journal(tmp_path, "provision", "lab") as journal:
+        pass
+    content = journal.path.read_bytes()
+    done = []
+
+    with (
+        (tmp_path / "other").open("wb"),
+        pytest.raises(MissingRequirement, match="the run has ended"),
+        journal.change("cp-1", "converge"),
+    ):
+        done.append("changed")
+
+    assert ([], b"", content) == (done, (tmp_path / "other").read_bytes(), journal.path.read_bytes())
+
+
+def test_a_run_says_whether_it_runs_and_how_to_do_it_again(tmp_path: Path) -> None:
+    """While it lives it is running, and its arguments are those that it was given."""
+    with Journal(tmp_path, "provision", "lab", arguments={"inventory": "/srv/é"}):
+        (during,) = list_runs(tmp_path)
+    (after,) = list_runs(tmp_path)
+
+    assert ("running", "done") == (during.state, after.state)
+    assert {"inventory": "/srv/é"} == after.arguments
 
 
 def test_an_unwritable_state_directory_is_explained(tmp_path: Path) -> None:

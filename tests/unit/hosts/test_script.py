@@ -177,3 +177,27 @@ def test_failed_handler_stays_noted(tmp_path: Path) -> None:
 def test_scripts_hide_themselves() -> None:
     """A step, which may hold a secret, does not show its script."""
     assert "canary" not in repr(Step("name", "echo canary"))
+
+
+def test_guard_comes_before_everything(tmp_path: Path) -> None:
+    """A guard that ends the script leaves its exit status and its words, and no step was begun."""
+    steps = [Step("touch", f"touch {tmp_path}/touched", ("reload",))]
+    done = sh(apply_script(steps, {"reload": ":"}, NONCE, str(tmp_path / "pending"), guard="echo no >&2; exit 76"))
+
+    assert 76 == done.returncode
+    assert Applied(0, None, b"", b"no\n") == parse_apply(done.stdout, done.stderr, NONCE)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_a_step_leaves_running_does_not_keep_the_lock(tmp_path: Path) -> None:
+    """The guard's lock is held during every step, and ends with the script even if a step started a daemon."""
+    lock = f"exec 9<{tmp_path}; flock -n 9 || exit 75"
+    probe = f"(exec 8<{tmp_path}; ! flock -n 8)"
+    done = sh(
+        apply_script(
+            [Step("daemon", f"{probe}; sleep 5 >/dev/null 2>&1 & "), Step("next", probe)], {}, NONCE, guard=lock
+        )
+    )
+
+    assert Applied(2, 0, b"", b"") == parse_apply(done.stdout, done.stderr, NONCE)
+    assert 0 == sh(lock.encode()).returncode

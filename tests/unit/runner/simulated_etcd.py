@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from koprogo_fleet.runner.quorum import EtcdHealth
+from koprogo_fleet.core.quorum import EtcdHealth
 
 
 class SimulatedEtcd:
@@ -30,6 +30,5 @@ class SimulatedEtcd:
         """Tell which members are up now."""
         with self._lock:
             now = time.monotonic()
-            return EtcdHealth(
-                frozenset(self._up_at), frozenset(name for name, up_at in self._up_at.items() if up_at <= now)
-            )
+            up = frozenset(name for name, up_at in self._up_at.items() if up_at <= now)
+            return EtcdHealth(frozenset(self._up_at), up, frozenset(self._up_at) - up)

@@ -28,8 +28,9 @@ from koprogo_fleet.core.errors import (
 )
 from koprogo_fleet.core.events import Event, HostDone, Note
 from koprogo_fleet.core.permit import Action
+from koprogo_fleet.core.quorum import EtcdHealth
 from koprogo_fleet.runner.outcome import Status
-from koprogo_fleet.runner.quorum import EtcdHealth, QuorumGuard
+from koprogo_fleet.runner.quorum import QuorumGuard
 from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.runner.runner import FleetRunner
 

@@ -78,7 +78,17 @@ def test_rebuilt_node_and_reused_address(tmp_path: Path) -> None:
     assert known.get("198.18.0.5") is None
 
 
-@pytest.mark.parametrize("line", ["node-1", "node-1 ssh-ed25519", "node-1 ssh-ed25519 !!!!", "node-1 ssh-rsa AAAA"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "node-1",
+        "node-1 ssh-ed25519",
+        "@cert-authority *",
+        "@other * ssh-ed25519 AAAA",
+        "node-1 ssh-ed25519 !!!!",
+        "node-1 ssh-rsa AAAA",
+    ],
+)
 def test_damaged_file(tmp_path: Path, line: str) -> None:
     """A damaged line is named by its number, and never read as 'unknown'."""
     path = tmp_path / "known_hosts"
@@ -86,6 +96,17 @@ def test_damaged_file(tmp_path: Path, line: str) -> None:
 
     with pytest.raises(FileProblems, match=f"{path}:3: "):
         KnownHosts(path).get("node-1")
+
+
+def test_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    """What was read once is not believed after the file has changed, or has gone."""
+    known = KnownHosts(tmp_path / "known_hosts")
+    for _ in range(20):
+        key = make_host_key().public_line
+        known.put("node-1", key)
+        assert key == KnownHosts(known.path).get("node-1")
+    known.path.unlink()
+    assert known.get("node-1") is None
 
 
 @pytest.mark.parametrize("line", ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 é", "nonsense AAAAB3Nz"])

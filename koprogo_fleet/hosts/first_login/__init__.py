@@ -1,0 +1,1 @@
+"""What the first login to a delivered server needs to know: how ``passwd`` talks."""

@@ -1,0 +1,142 @@
+"""Vault's SSH secrets engine: an authority that signs the keys of users and of hosts for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import hvac  # type: ignore[import-untyped]
+import requests
+import tenacity
+
+from koprogo_fleet.core.errors import InputError, VaultError, VaultUnavailable
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.vault.client import LOOPBACK, TIMEOUT
+from koprogo_fleet.vault.errors import explained, unreachable
+
+
+class SshAuthority:
+    """
+    One mount of the SSH engine: a key of its own, which never leaves Vault.
+
+    Use one for users and another for hosts: whom sshd lets in, and whom we talk to, are two questions.
+
+    Args:
+        address: ``https://host:port``.
+        token: may update ``<mount>/sign/<role>`` and read ``<mount>/config/ca``.
+        ca: file of the authority that the server is verified with; None means those of this machine.
+        mount: where the engine is mounted.
+        patience: seconds for which a call is repeated while Vault is unavailable.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: Secret,
+        ca: Path | None = None,
+        mount: str = "ssh-user",
+        *,
+        patience: float = 20.0,
+    ) -> None:
+        self.address = address
+        self.mount = mount
+        self._session = requests.Session()
+        self._session.verify = str(ca) if ca is not None else True
+        self._session.trust_env = urlsplit(address).hostname not in LOOPBACK  # no proxy leads to our own loopback
+        self._client = hvac.Client(url=address, token=token.reveal(), timeout=TIMEOUT, session=self._session)
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(VaultUnavailable),
+            stop=tenacity.stop_after_delay(patience),
+            wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
+            reraise=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def ca_public_key(self) -> str:
+        """
+        Return the authority's public line: for sshd's ``TrustedUserCAKeys``, or for ``@cert-authority`` in known_hosts.
+
+        Raises:
+            VaultError: the engine is not mounted there or has no key; or as :meth:`~koprogo_fleet.vault.Vault.read`.
+        """
+        what = f"read {self.mount}/config/ca"
+        answer = self._call(what, lambda: self._client.read(f"{self.mount}/config/ca"))
+        return self._text(answer, "public_key", what)
+
+    def sign_user_key(self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
+        """
+        Return a certificate for the login key *public_line*; it cannot be revoked, so keep it short.
+
+        Args:
+            public_line: ``type key [comment]``.
+            role: of the engine; says what may be asked for.
+            principals: the users as whom the key may log in.
+            ttl: from now; what Vault gives is valid from half a minute ago, for clocks that are slow.
+
+        Raises:
+            InputError: no principal is named: such a certificate would be good for every user.
+            VaultRefused: the token may not use the role.
+            VaultError: the role does not allow these principals or so long a time; or as :meth:`ca_public_key`.
+        """
+        return self._sign("user", public_line, role, principals, ttl)
+
+    def sign_host_key(self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
+        """Return a certificate for a host key; *principals* are the names and addresses it is reached by."""
+        return self._sign("host", public_line, role, principals, ttl)
+
+    def _sign(self, kind: str, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
+        if not principals or any("," in principal or not principal.strip() for principal in principals):
+            raise InputError(
+                f"a certificate for a {kind} key needs principals, and {list(principals)} names none that can be used",
+                cause="without a principal it would be good for everybody",
+                next_step=f"name the {kind}",
+            )
+        # hvac's own sign_ssh_key sends empty fields, which Vault takes for "no principal" and "the mount's longest time".
+        data = {
+            "public_key": public_line,
+            "cert_type": kind,
+            "valid_principals": ",".join(principals),
+            "ttl": f"{ttl.total_seconds():.0f}s",
+        }
+        what = f"sign a {kind} key with {self.mount}/sign/{role}"
+        answer = self._call(what, lambda: self._client.write_data(f"{self.mount}/sign/{role}", data=data))
+        return self._text(answer, "signed_key", what)
+
+    def _call(self, what: str, call: Callable[[], Any]) -> Any:
+        def once() -> Any:
+            try:
+                return call()
+            except hvac.exceptions.InvalidPath:
+                return None
+            except hvac.exceptions.VaultError as error:
+                # Not chained: the library's error holds the whole answer.
+                raise explained(error, self.address, what) from None
+            except requests.RequestException as error:
+                raise unreachable(error, self.address, what) from None
+
+        return self._retrying(once)
+
+    def _text(self, answer: Any, name: str, what: str) -> str:
+        data = answer.get("data") if isinstance(answer, Mapping) else None
+        if not isinstance(data, Mapping) or not isinstance(data.get(name), str):
+            raise VaultError(
+                f"{what}: Vault at {self.address} has nothing there",
+                cause="no SSH engine is mounted under that name, or it was given no key",
+                next_step=f"vault secrets list; vault read {self.mount}/config/ca",
+            )
+        return str(data[name]).strip()
