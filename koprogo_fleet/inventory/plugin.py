@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nornir.core.inventory import (
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.inventory.files import ConnectionEntry, DefaultsEntry, InventoryFiles, read_files
 
-PATH_EXTRAS = frozenset({"private_key", "known_hosts", "key_file", "alt_key_file"})
+PATH_EXTRAS = frozenset({"private_key", "certificate", "known_hosts", "key_file", "alt_key_file"})
 """Connection extras that are paths; relative ones are relative to the inventory's directory."""
 
 
@@ -84,13 +85,18 @@ class OVHInventory:
         }
 
     def _options(self, option: ConnectionEntry) -> ConnectionOptions:
-        extras = option.extras and {
-            name: self._resolved(value) if name in PATH_EXTRAS else value for name, value in option.extras.items()
-        }
-        return ConnectionOptions(**_login(option), extras=extras)
+        return ConnectionOptions(**_login(option), extras=option.extras and self._extras(option.extras))
 
-    def _resolved(self, path: str) -> str:
-        return str(self._directory / Path(path).expanduser())
+    def _extras(self, extras: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._extra(name, value) for name, value in extras.items()}
+
+    def _extra(self, name: str, value: Any) -> Any:
+        if name == "jump":
+            return self._extras(value)
+        is_certificate_itself = name == "certificate" and " " in value
+        if name in PATH_EXTRAS and not is_certificate_itself:
+            return str(self._directory / Path(value).expanduser())
+        return value
 
 
 def _login(entry: ConnectionEntry | DefaultsEntry) -> dict[str, Any]:

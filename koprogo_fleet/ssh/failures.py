@@ -17,7 +17,6 @@ _CAUSES = (
         "the file system is read-only (a disk error?)",
         "dmesg | tail; findmnt -o TARGET,OPTIONS",
     ),
-    ("sudo: a password is required", "sudo asks this user for a password", "sudo -l"),
     ("is not in the sudoers file", "this user may not use sudo", "id"),
     ("sudo: command not found", "sudo is not installed", "id"),
     ("sudo: not found", "sudo is not installed", "id"),

@@ -112,10 +112,6 @@ class Session:
             raise command_failed(self.host, "read the boot id", completed)
         return completed.stdout.decode(errors="replace").strip()
 
-    def as_root(self, command: str) -> str:
-        """Return *command* so that it runs as root without a password; better use :meth:`run_as_root`."""
-        return f"LC_ALL=C {command}" if self.user == "root" else f"sudo -n env LC_ALL=C {command}"
-
     def is_alive(self) -> bool:
         """Ask the node for a sign of life, and wait at most 5 s for it."""
         return self._transport.answers(_PROBE_SECONDS)

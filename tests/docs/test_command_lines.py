@@ -21,11 +21,11 @@ PLACEHOLDER = re.compile(r"\bCOMMAND\b|…$")
 
 
 def command_lines(here: Page) -> Iterator[str]:
-    """Yield every call of ours on a page, without what is before it (``$``, ``sudo``, variables)."""
+    """Yield every call of ours on a page, without what is around it (``$``, ``sudo``, variables, a redirection)."""
     lines = [line for block in here.blocks("console", "sh", "bash") for line in block.splitlines()]
     for text in [*lines, *here.spans]:
         for part in text.split(" && "):
-            if found := OURS.search(part):
+            if found := OURS.search(part.partition(" >")[0]):
                 yield from _alternatives(found[1])
 
 

@@ -41,6 +41,18 @@ def test_the_cluster_is_what_the_fleet_file_says(fleet: Fleet) -> None:
     assert "Enabled" in fleet.on(NODES[0], "k3s secrets-encrypt status")
 
 
+def test_the_status_of_each_server_is_whole(fleet: Fleet) -> None:
+    """Every server names three members and one leader, and has an API server that is ready."""
+    servers = [server["health"] for server in json.loads(fleet.run("k3s", "status", "--json").stdout)["servers"]]
+
+    assert [("active", True, "ok", True, False)] * 3 == [
+        (server["service"], server["etcd_healthy"], server["api"], server["has_etcd_data"], server["job_pending"])
+        for server in servers
+    ]
+    assert [3, 3, 3] == [len(server["members"]) for server in servers]
+    assert 1 == len({server["leader"] for server in servers})
+
+
 def test_the_release_answers_on_the_node_port_of_every_worker(fleet: Fleet) -> None:
     """A request over the vRack to NodePort 30080 reaches the API's pods."""
     for address in ("10.0.0.21", "10.0.0.22", "10.0.0.23"):

@@ -202,3 +202,17 @@ def test_a_thousand_hosts_load_in_seconds(tmp_path: Path) -> None:
 
     assert len(_nornir(tmp_path).inventory.hosts) == 1001
     assert time.monotonic() - begin < 5
+
+
+def test_paths_of_a_jump_host_and_a_certificate_are_absolute_too(tmp_path: Path) -> None:
+    """Relative paths within jump and of a certificate's file are the inventory's; a certificate itself stays as it is."""
+    line = "ssh-ed25519-cert-v01@openssh.com AAAA"
+    (tmp_path / "hosts.yaml").write_text(
+        "a:\n  connection_options:\n    fleet_ssh:\n      extras:\n"
+        f"        certificate: {line}\n        jump: {{host: bastion, private_key: keys/jump, certificate: jump-cert.pub}}\n"
+    )
+
+    extras = _nornir(tmp_path).inventory.hosts["a"].get_connection_parameters("fleet_ssh").extras
+
+    jump = {"host": "bastion", "private_key": f"{tmp_path}/keys/jump", "certificate": f"{tmp_path}/jump-cert.pub"}
+    assert {"certificate": line, "jump": jump} == extras

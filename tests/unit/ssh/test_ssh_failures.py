@@ -14,7 +14,6 @@ from koprogo_fleet.ssh.session import Completed
         ("tee: x: No space left on device", "the disk is full"),
         ("sh: 7: echo: echo: I/O error", "the disk is full, or defective"),
         ("touch: cannot touch 'x': Read-only file system", "the file system is read-only (a disk error?)"),
-        ("sudo: a password is required", "sudo asks this user for a password"),
         ("anything else", None),
     ],
 )
