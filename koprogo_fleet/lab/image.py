@@ -1,4 +1,4 @@
-"""The nodes' base image: Debian 12 as a cloud's image would be, built once by debootstrap and shared by all nodes."""
+"""The nodes' base image: Debian 12 as a cloud's image would be, built once by mmdebstrap and shared by all nodes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ PACKAGES = (
     *("etcd-server", "etcd-client", "containerd", "runc", "containernetworking-plugins"),
     *("conntrack", "ethtool", "socat", "ipset"),
 )
+# What nodes never need is not unpacked; nothing is synced to the disk package by package: a broken image is built again.
+OPTIONS = (
+    "--dpkgopt=force-unsafe-io",
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "info", "locale")),
+    '--aptopt=Acquire::Languages "none"',
+)
 # Downloaded, not installed: nodes that install one of these ask the mirror only whether there is a newer one.
 CACHED_PACKAGES = ("ufw", "fail2ban", "chrony", "open-iscsi", "nfs-common")
 
@@ -36,23 +42,9 @@ CACHED_PACKAGES = ("ufw", "fail2ban", "chrony", "open-iscsi", "nfs-common")
 # container has, would cost each node five seconds.
 SETUP_SCRIPT = """\
 set -eu
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-cat > /etc/dpkg/dpkg.cfg.d/koprogo-lab <<'EOF'
-force-unsafe-io
-path-exclude=/usr/share/doc/*
-path-exclude=/usr/share/man/*
-path-exclude=/usr/share/info/*
-path-exclude=/usr/share/locale/*
-EOF
-printf 'Acquire::Languages "none";\\n' > /etc/apt/apt.conf.d/90koprogo-lab
-printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d
-chmod 755 /usr/sbin/policy-rc.d
+export LC_ALL=C.UTF-8
 apt-get -qq update
-apt-get -qq -y dist-upgrade
-apt-get -qq -y --no-install-recommends install @PACKAGES@
-apt-get clean
 apt-get -qq -y --no-install-recommends --download-only install @CACHED@
-rm /usr/sbin/policy-rc.d
 
 cat > /etc/cloud/cloud.cfg.d/90_koprogo_lab.cfg <<'EOF'
 datasource_list: [NoCloud, None]
@@ -81,7 +73,7 @@ systemctl -q enable systemd-networkd ssh koprogo-lab-fstab
 systemctl -q mask etcd containerd systemd-networkd-wait-online systemd-resolved networking \\
   apt-daily.timer apt-daily-upgrade.timer e2scrub_reap e2scrub_all.timer 2>/dev/null
 
-rm -rf /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /var/cache/apt/*.bin /opt/*
+rm -rf /var/cache/apt/*.bin /opt/*
 mkdir -p /opt/koprogo-lab/bin /var/lib/rancher /var/lib/kubelet
 rm -rf /var/lib/etcd /var/lib/containerd /var/log/*.log /var/log/apt/*
 rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf /var/lib/dbus/machine-id
@@ -89,15 +81,10 @@ rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf /var/lib/dbus/machine-i
 """
 
 
-def recipe() -> str:
-    """Return all that decides what the image contains."""
-    return SETUP_SCRIPT.replace("@PACKAGES@", " ".join(PACKAGES)).replace("@CACHED@", " ".join(CACHED_PACKAGES))
-
-
 def image_path() -> Path:
     """Return where the image of today's recipe is, or will be."""
-    key = hashlib.sha256(f"{SUITE}\n{recipe()}".encode()).hexdigest()[:12]
-    return cache_dir() / "base-image" / key
+    recipe = "\n".join((SUITE, *OPTIONS, *PACKAGES, *CACHED_PACKAGES, SETUP_SCRIPT))
+    return cache_dir() / "base-image" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
 def ensure_image(listener: Listener = ignore) -> Path:
@@ -105,7 +92,7 @@ def ensure_image(listener: Listener = ignore) -> Path:
     Return the base image's directory, and build it first if this recipe's image is not there.
 
     Raises:
-        MissingRequirement: debootstrap or systemd-nspawn is not installed.
+        MissingRequirement: mmdebstrap or systemd-nspawn is not installed.
         KoprogoError: a step of the build failed; nothing half-built stays.
     """
     image = image_path()
@@ -119,7 +106,7 @@ def ensure_image(listener: Listener = ignore) -> Path:
         for leftover in images.glob(".building-*"):
             shutil.rmtree(leftover)
         started = time.monotonic()
-        listener(Note(f"building the nodes' base image with debootstrap ({SUITE}); this is done once"))
+        listener(Note(f"building the nodes' base image with mmdebstrap ({SUITE}); this is done once"))
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=images))
         try:
             _build(building)
@@ -134,19 +121,14 @@ def ensure_image(listener: Listener = ignore) -> Path:
 def _build(root: Path) -> None:
     root.chmod(0o755)
     next_step = "check that this machine reaches a Debian mirror (apt-get update), then run the command again"
-    mirror = _host_mirrors("Debian", SUITE)
-    run(
-        ["debootstrap", "--variant=minbase", f"--keyring={KEYRING}", SUITE, root, *mirror[:1]],
-        timeout=BUILD_SECONDS,
-        next_step=next_step,
-    )
-    _complete_sources(root)
+    variant = ("--mode=root", "--variant=minbase", f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", "--quiet")
+    run(["mmdebstrap", *variant, *OPTIONS, SUITE, root, *_sources()], timeout=BUILD_SECONDS, next_step=next_step)
     group = Cgroup("image", root.name.lstrip("."))
     nspawn = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe")
     try:
         run(
             [*group.launcher(), *nspawn, "--resolv-conf=replace-host", "-D", root, "/bin/sh", "-s"],
-            stdin=recipe(),
+            stdin=SETUP_SCRIPT.replace("@CACHED@", " ".join(CACHED_PACKAGES)),
             timeout=BUILD_SECONDS,
             next_step=next_step,
         )
@@ -155,14 +137,14 @@ def _build(root: Path) -> None:
         group.remove()
 
 
-def _complete_sources(root: Path) -> None:
-    """Add the updates, and the security updates where this host has a mirror of them, to debootstrap's own entry."""
-    sources = root / "etc/apt/sources.list"
-    _, mirror, *_ = sources.read_text().split()
-    entries = [f"deb {mirror} {SUITE} main", f"deb {mirror} {SUITE}-updates main"]
-    security = _host_mirrors("Debian-Security", f"{SUITE}-security")
-    entries += [f"deb {address} {SUITE}-security main" for address in security[:1]]
-    sources.write_text("\n".join(entries) + "\n")
+def _sources() -> list[str]:
+    """Return apt's sources of Debian from where this host takes it; none on another system: mmdebstrap knows its own."""
+    mirrors = _host_mirrors("Debian", SUITE)[:1]
+    security = _host_mirrors("Debian-Security", f"{SUITE}-security")[:1]
+    return [
+        *(f"deb {mirror} {suite} main" for mirror in mirrors for suite in (SUITE, f"{SUITE}-updates")),
+        *(f"deb {mirror} {SUITE}-security main" for mirror in security if mirrors),
+    ]
 
 
 def _host_mirrors(label: str, codename: str) -> list[str]:

@@ -22,7 +22,7 @@ INSTALL_SECONDS = 600
 
 # The Debian package of each file that the lab uses.
 PACKAGES = {
-    "debootstrap": "debootstrap",
+    "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
     "nft": "nftables",
     "ip": "iproute2",
