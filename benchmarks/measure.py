@@ -65,14 +65,18 @@ def measure(command: Command, log: Path, *, timeout: float = 1800) -> Measured:
             process.kill()
             sampler.stop()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for arguments_after in command.after:
-        subprocess.run(arguments_after, check=False, capture_output=True, timeout=120)
     text = log.read_text(encoding="utf-8", errors="replace")
     if status:
         end = (text + log.with_suffix(".err").read_text(encoding="utf-8", errors="replace"))[-3000:]
         raise ToolFailed(f"{' '.join(command.arguments)}: exit status {status}\n{end}")
     spent = used.ru_utime + used.ru_stime - used_before.ru_utime - used_before.ru_stime
     return Measured(seconds, spent, sampler.memory_mib, sampler.descriptors, text)
+
+
+def end(command: Command) -> None:
+    """End what *command* has left running: connections that serve its next run."""
+    for arguments in command.after:
+        subprocess.run(arguments, check=False, capture_output=True, timeout=120)
 
 
 class _Sampler(threading.Thread):

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import state
 from benchmarks.bed import Bed, Served
 from benchmarks.cases import FLOOR, TOOLS, Case
-from benchmarks.measure import Measured, measure
+from benchmarks.measure import Measured, end, measure
 from benchmarks.state import Observed
 from benchmarks.tools.job import Command, Job
 from benchmarks.work import desired
@@ -55,29 +55,38 @@ def run_case(case: Case, bed: Bed, directory: Path, terms: Terms) -> Mapping[str
         UnequalWork: a tool did not bring a host into the desired state, or wrote where nothing was to be done.
         ToolFailed: a tool failed.
     """
-    commands = {}
-    for tool in case.tools:
-        place = directory / tool
-        place.mkdir()
-        job = Job(
-            place, case.work, bed.targets, bed.access, terms.parallel, terms.fleet if case.with_baseline else None
-        )
-        commands[tool] = terms.tools[tool](job)
+    commands = {tool: _prepare(case, bed, directory / tool, terms, tool) for tool in case.tools}
     _set(case, bed, as_desired=True)
     if case.with_baseline:
         terms.tell(f"{case.name}: bringing the baseline about, once, unmeasured")
         measure(commands[case.tools[0]], directory / "first.log")
     taken: dict[str, list[Round]] = {tool: [] for tool in case.tools}
-    for number in range(terms.rounds):
-        for tool in case.tools[number % 2 :] + case.tools[: number % 2]:  # nobody always runs after the same other
-            if case.all_to_change:
-                _set(case, bed, as_desired=False)
-            before, served = observe(case, bed), bed.served()
-            measured = measure(commands[tool], directory / f"{tool}-{number}.log")
-            taken[tool].append(Round(measured, bed.served().since(served)))
-            _prove(case, bed, tool, before, observe(case, bed))
-            terms.tell(f"{case.name}, round {number + 1}: {tool} {measured.seconds:.2f} s")
+    try:
+        for number in range(terms.rounds):
+            for tool in case.tools[number % 2 :] + case.tools[: number % 2]:  # nobody always runs after the same other
+                taken[tool].append(_round(case, bed, tool, commands[tool], directory / f"{tool}-{number}.log"))
+                seconds = taken[tool][-1].measured.seconds
+                terms.tell(f"{case.name}, round {number + 1}: {tool} {seconds:.2f} s")
+    finally:
+        for command in commands.values():
+            end(command)
     return {tool: tuple(runs) for tool, runs in taken.items()}
+
+
+def _prepare(case: Case, bed: Bed, place: Path, terms: Terms, tool: str) -> Command:
+    place.mkdir()
+    fleet = terms.fleet if case.with_baseline else None
+    return terms.tools[tool](Job(place, case.work, bed.targets, bed.access, terms.parallel, fleet))
+
+
+def _round(case: Case, bed: Bed, tool: str, command: Command, log: Path) -> Round:
+    if case.all_to_change:
+        _set(case, bed, as_desired=False)
+    before, served = observe(case, bed), bed.served()
+    measured = measure(command, log)
+    done = Round(measured, bed.served().since(served))
+    _prove(case, bed, tool, before, observe(case, bed))
+    return done
 
 
 def observe(case: Case, bed: Bed) -> Mapping[str, Observed]:

@@ -25,7 +25,7 @@ pipelining = True
 ssh_args = -o ControlMaster=auto -o ControlPersist=600s -o UserKnownHostsFile={known_hosts} -o StrictHostKeyChecking=yes
 control_path_dir = {sockets}
 """
-# What a run leaves behind would serve the next one: each is a user's first of the day.
+# What a run leaves behind serves the next round, as it serves a user's next run; not the next case.
 _END_CONNECTIONS = 'for socket in "$1"/*; do [ ! -S "$socket" ] || ssh -o ControlPath="$socket" -O exit x; done'
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.resources import full, resources_of
+from benchmarks.baseline import full
+from benchmarks.resources import resources_of
 from benchmarks.work import Access, Target, Work
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.hosts.resource import Resource
@@ -41,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that does a job, as a user would type it; *after* ends what it leaves running."""
+    """A command that does a job, as a user would type it; *after* ends what it leaves running, once all rounds are over."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)

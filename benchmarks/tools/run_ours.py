@@ -6,33 +6,23 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nornir.core.task import Result, Task
 
-from benchmarks.resources import full, resources_of
+from benchmarks.resources import resources_of
 from benchmarks.work import WORKS
-from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.hosts.baseline.node import HANDLERS
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_tasks import converge
 
 
 def main() -> None:
     """Converge all hosts, and print as JSON what changed and where the time went."""
-    start = _seconds_since_start()
-    begin = time.monotonic()
     directory, parallel, work, *fleet_file = sys.argv[1:]
-    fleet = load_fleet(Path(fleet_file[0])) if fleet_file else None
+    settle = _baseline(Path(fleet_file[0])) if fleet_file else _work(work)
+    start, begin = _seconds_since_start(), time.monotonic()
     nornir = open_nornir(Path(directory), num_workers=int(parallel), close_connections=True)
-
-    def settle(task: Task) -> Result:
-        host = task.host
-        if fleet:
-            wanted = full(fleet, host.name, host["vrack"]["mac"], host["directory"])
-            return converge(task, wanted, handlers=HANDLERS)
-        return converge(task, resources_of(WORKS[work], host["directory"]))
-
     loaded = time.monotonic()
     results = nornir.run(task=settle)
     ended = time.monotonic()
@@ -40,6 +30,24 @@ def main() -> None:
     seconds = {"start": start, "inventory": loaded - begin, "run": ended - loaded}
     changed = sum(result.changed for result in results.values())
     json.dump({"hosts": len(results), "changed": changed, "seconds": seconds}, sys.stdout)
+
+
+def _work(name: str) -> Callable[[Task], Result]:
+    return lambda task: converge(task, resources_of(WORKS[name], task.host["directory"]))
+
+
+def _baseline(fleet_file: Path) -> Callable[[Task], Result]:
+    from benchmarks.baseline import full
+    from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.hosts.baseline.node import HANDLERS
+
+    fleet = load_fleet(fleet_file)
+
+    def settle(task: Task) -> Result:
+        host = task.host
+        return converge(task, full(fleet, host.name, host["vrack"]["mac"], host["directory"]), handlers=HANDLERS)
+
+    return settle
 
 
 def _seconds_since_start() -> float:

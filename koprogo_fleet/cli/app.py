@@ -9,7 +9,6 @@ from collections.abc import Callable
 import typer
 
 from koprogo_fleet.cli import inventory, k3s, kubectl, lab, provision, runs
-from koprogo_fleet.cli.render import PeopleView, people_console
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
@@ -46,19 +45,20 @@ def run(command: Callable[[], object]) -> int:
     An explained error is shown without a traceback, and so is a wrong option, by typer itself. Anything else is a bug:
     its traceback stays in sight.
     """
-    errors = people_console(stderr=True)
     try:
         command()
     except KoprogoError as error:
-        PeopleView(errors).error(error)
+        from koprogo_fleet.cli.render import PeopleView, people_console
+
+        PeopleView(people_console(stderr=True)).error(error)
         return error.exit_code
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else EXIT_OK
         if code == EXIT_INTERRUPTED:
-            errors.print("Interrupted. Run the same command again: it goes on from here.")
+            sys.stderr.write("Interrupted. Run the same command again: it goes on from here.\n")
         return code
     except Exception:  # noqa: BLE001 - the last resort: shown in full, and told from "not as desired" by its exit code
         traceback.print_exc()
-        errors.print("This is a bug in koprogo-fleet. Please report it with the lines above.")
+        sys.stderr.write("This is a bug in koprogo-fleet. Please report it with the lines above.\n")
         return EXIT_BUG
     return EXIT_OK

@@ -7,14 +7,8 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target
-from koprogo_fleet.cli.render import PeopleView, people_console
-from koprogo_fleet.cli.scaffold import ensure_inventory
-from koprogo_fleet.workflows.inventory import sync_inventory
-from koprogo_fleet.workflows.nornir import open_nornir
-from koprogo_fleet.workflows.target import choose, open_target
 
 app = typer.Typer(help="The inventory: read from the OVH API, kept in files for Git and Nornir.", no_args_is_help=True)
 
@@ -31,6 +25,11 @@ def sync(
 
     Example: koprogo-fleet inventory sync
     """
+    from koprogo_fleet.cli.render import PeopleView, people_console
+    from koprogo_fleet.cli.scaffold import ensure_inventory
+    from koprogo_fleet.workflows.inventory import sync_inventory
+    from koprogo_fleet.workflows.target import choose, open_target
+
     choice = choose(target)
     console = people_console()
     with PeopleView(console) as view:
@@ -50,6 +49,12 @@ def show(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_jso
 
     Example: koprogo-fleet inventory show
     """
+    from rich.table import Table
+
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.workflows.nornir import open_nornir
+    from koprogo_fleet.workflows.target import choose
+
     directory = inventory / choose(target).environment
     hosts = open_nornir(directory).inventory.hosts
     if as_json:

@@ -7,14 +7,9 @@ import sys
 from dataclasses import asdict
 
 import typer
-from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
-from koprogo_fleet.cli.render import people_console
 from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
-from koprogo_fleet.core.events import ignore
-from koprogo_fleet.workflows.status import k3s_status
-from koprogo_fleet.workflows.target import choose
 
 app = typer.Typer(help="K3s on the fleet's nodes.", no_args_is_help=True)
 
@@ -26,6 +21,13 @@ def status(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_j
 
     Example: koprogo-fleet k3s status --json
     """
+    from rich.table import Table
+
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.core.events import ignore
+    from koprogo_fleet.workflows.status import k3s_status
+    from koprogo_fleet.workflows.target import choose
+
     found = k3s_status(inventory / choose(target).environment, ignore)
     if as_json:
         sys.stdout.write(

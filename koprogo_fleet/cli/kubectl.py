@@ -9,12 +9,6 @@ from typing import Annotated
 import typer
 
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Target
-from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.core.paths import state_dir
-from koprogo_fleet.helm.binary import find_tools
-from koprogo_fleet.workflows.access import api_tunnel
-from koprogo_fleet.workflows.nornir import open_nornir
-from koprogo_fleet.workflows.target import choose
 
 
 def kubectl(
@@ -27,6 +21,13 @@ def kubectl(
 
     Example: koprogo-fleet kubectl -- get pods -A
     """
+    from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.core.paths import state_dir
+    from koprogo_fleet.helm.binary import find_tools
+    from koprogo_fleet.workflows.access import api_tunnel
+    from koprogo_fleet.workflows.nornir import open_nornir
+    from koprogo_fleet.workflows.target import choose
+
     directory = inventory / choose(target).environment
     fleet = load_fleet(directory / "fleet.yaml")
     servers = [node.name for node in fleet.servers]

@@ -7,11 +7,8 @@ import sys
 from dataclasses import asdict
 
 import typer
-from rich.table import Table
 
 from koprogo_fleet.cli.options import DEFAULT_LAB, Json, LabName
-from koprogo_fleet.cli.render import PeopleView, people_console
-from koprogo_fleet.lab.lab import Lab
 
 app = typer.Typer(
     help="The embedded lab: real Debian nodes, an OVH API emulator and OpenBao, all on this machine.",
@@ -26,6 +23,9 @@ def up(lab: LabName = DEFAULT_LAB) -> None:
 
     Example: sudo koprogo-fleet lab up
     """
+    from koprogo_fleet.cli.render import PeopleView, people_console
+    from koprogo_fleet.lab.lab import Lab
+
     with PeopleView(people_console()) as view:
         endpoints = Lab(lab).up(view.event)
         view.pause()
@@ -39,6 +39,11 @@ def status(lab: LabName = DEFAULT_LAB, as_json: Json = False) -> None:
 
     Example: sudo koprogo-fleet lab status --json
     """
+    from rich.table import Table
+
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.lab.lab import Lab
+
     found = Lab(lab).status()
     if as_json:
         sys.stdout.write(json.dumps(asdict(found), default=str) + "\n")
@@ -64,6 +69,9 @@ def down(lab: LabName = DEFAULT_LAB) -> None:
 
     Example: sudo koprogo-fleet lab down
     """
+    from koprogo_fleet.cli.render import PeopleView, people_console
+    from koprogo_fleet.lab.lab import Lab
+
     with PeopleView(people_console()) as view:
         Lab(lab).down(view.event)
         view.pause()

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from koprogo_fleet.workflows.target import LAB, OVH
+# No command's work is imported here or at the top of its module: --help, and a mistyped option, need none of it.
 
 
 class TargetKind(StrEnum):
     """What ``--target`` may be."""
 
-    LAB = LAB
-    OVH = OVH
+    LAB = "lab"
+    OVH = "ovh"
 
 
 Inventory = Annotated[

@@ -6,21 +6,29 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koprogo_fleet.cli.json_view import JsonView
-from koprogo_fleet.cli.logfile import LogFile
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, LogPath, Target, Yes
-from koprogo_fleet.cli.render import PeopleView, View, people_console
-from koprogo_fleet.cli.scaffold import ensure_inventory
-from koprogo_fleet.cli.several import Several
+from koprogo_fleet.cli.options import (
+    DEFAULT_INVENTORY,
+    DEFAULT_LAB,
+    Inventory,
+    Json,
+    LabName,
+    LogPath,
+    Target,
+    TargetKind,
+    Yes,
+)
 from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError, KoprogoError
-from koprogo_fleet.workflows import provision as workflow
-from koprogo_fleet.workflows.run import Report
-from koprogo_fleet.workflows.target import LAB, Choice, choose, open_target
 
+if TYPE_CHECKING:
+    from koprogo_fleet.cli.render import View
+    from koprogo_fleet.workflows.run import Report
+    from koprogo_fleet.workflows.target import Choice
+
+BOOT_SECONDS = 300.0
 NEXT_STEPS = (
     "Next: koprogo-fleet k3s status                  how the control plane is",
     "      koprogo-fleet kubectl -- get pods -A      the cluster itself, through an SSH tunnel",
@@ -38,7 +46,7 @@ def provision(
     log_file: LogPath = None,
     boot_seconds: Annotated[
         float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
-    ] = workflow.BOOT_SECONDS,
+    ] = BOOT_SECONDS,
 ) -> None:
     """
     Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
@@ -49,6 +57,11 @@ def provision(
 
     Example: koprogo-fleet provision --target ovh --json --yes
     """
+    from koprogo_fleet.cli.scaffold import ensure_inventory
+    from koprogo_fleet.workflows import provision as workflow
+    from koprogo_fleet.workflows.run import Report
+    from koprogo_fleet.workflows.target import choose, open_target
+
     if as_json and not yes:
         raise InputError(
             "--json cannot ask for a confirmation", next_step="add --yes, or look first: koprogo-fleet plan --json"
@@ -69,7 +82,7 @@ def provision(
                 raise typer.Exit(EXIT_CHANGES)
         arguments = {"inventory": str(inventory.absolute()), "lab": lab, "boot_seconds": str(boot_seconds)}
         workflow.provision(fleet, directory, opened, view.event, report, boot_seconds=boot_seconds, arguments=arguments)
-        view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == LAB else ())))
+        view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == TargetKind.LAB else ())))
 
 
 def plan(
@@ -84,6 +97,11 @@ def plan(
 
     Example: koprogo-fleet plan --json
     """
+    from koprogo_fleet.cli.scaffold import ensure_inventory
+    from koprogo_fleet.workflows import provision as workflow
+    from koprogo_fleet.workflows.run import Report
+    from koprogo_fleet.workflows.target import choose, open_target
+
     view = _view(log_file, as_json=as_json)
     choice = choose(target)
     view.target(choice.kind, choice.reason)
@@ -98,6 +116,11 @@ def plan(
 
 
 def _view(log_file: Path | None, *, as_json: bool) -> View:
+    from koprogo_fleet.cli.json_view import JsonView
+    from koprogo_fleet.cli.logfile import LogFile
+    from koprogo_fleet.cli.render import PeopleView, people_console
+    from koprogo_fleet.cli.several import Several
+
     view: View = JsonView() if as_json else PeopleView(people_console(), people_console(stderr=True))
     return Several(view, LogFile(log_file)) if log_file else view
 

@@ -6,18 +6,18 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from koprogo_fleet.cli import provision
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target, TargetKind, Yes
-from koprogo_fleet.cli.render import people_console
-from koprogo_fleet.core.runs import Change, Run, Step
-from koprogo_fleet.workflows import runs as workflow
-from koprogo_fleet.workflows.target import choose
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from koprogo_fleet.core.runs import Change, Run, Step
 
 app = typer.Typer(help="The runs of the fleet, as their journals tell them.", no_args_is_help=True)
 
@@ -34,6 +34,11 @@ def show_all(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as
 
     Example: koprogo-fleet runs list
     """
+    from rich.table import Table
+
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.workflows import runs as workflow
+
     found = workflow.list_runs(_directory(inventory, target))
     if as_json:
         for run in found:
@@ -63,6 +68,11 @@ def show(
 
     Example: koprogo-fleet runs show 3fa9c1d2 --json
     """
+    from rich.table import Table
+
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.workflows import runs as workflow
+
     run = workflow.find_run(_directory(inventory, target), run_id)
     if as_json:
         _write(run)
@@ -92,6 +102,9 @@ def resume(
 
     Example: koprogo-fleet runs resume --yes
     """
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.workflows import runs as workflow
+
     run = workflow.run_to_resume(_directory(inventory, target), run_id)
     console = people_console(stderr=as_json)
     console.print(f"Resuming the run {run.id}, which {_ended(run)}", highlight=False)
@@ -108,6 +121,8 @@ def resume(
 
 
 def _directory(inventory: Path, target: TargetKind | None) -> Path:
+    from koprogo_fleet.workflows.target import choose
+
     return inventory / choose(target).environment
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPV4LENGTH, IPv4Address, IPv4Network
 from itertools import combinations
 
 from koprogo_fleet.core.model import Mistake, Place
-from koprogo_fleet.core.sections import Ingress, Network, Pool, Role
+from koprogo_fleet.core.sections import Ingress, Network, Pool, Role, Ssh
 
 HOST_NAME_MAX = 63
 """The longest host name label (RFC 1123)."""
@@ -29,9 +29,10 @@ PODS: Place = ("network", "pods")
 SERVICES: Place = ("network", "services")
 
 
-def contradictions(name: str, network: Network, pools: Sequence[Pool], ingress: Ingress) -> Iterator[Mistake]:
+def contradictions(name: str, network: Network, ssh: Ssh, pools: Sequence[Pool], ingress: Ingress) -> Iterator[Mistake]:
     """Yield everything that the sections of the fleet *name* cannot mean together."""
     yield from _networks(network)
+    yield from _ssh(name, ssh, pools)
     yield from _room(network, pools)
     yield from _pool_names(name, pools)
     yield from _control_planes(pools)
@@ -52,6 +53,24 @@ def _networks(network: Network) -> Iterator[Mistake]:
             if block.overlaps(taken):
                 place = ("network", name)
                 yield Mistake(f"{name} {block} overlaps the {reserved} addresses {taken}", place, (place,))
+
+
+def _ssh(fleet: str, ssh: Ssh, pools: Sequence[Pool]) -> Iterator[Mistake]:
+    if ssh.certificates is not None and ssh.certificates.user_mount == ssh.certificates.host_mount:
+        both: tuple[Place, ...] = tuple(("ssh", "certificates", mount) for mount in ("user_mount", "host_mount"))
+        message = (
+            f"users and hosts are both signed by {ssh.certificates.user_mount}: each needs an authority of its own"
+        )
+        yield Mistake(message, both[1], both)
+    nodes = {f"{fleet}-{pool.name}-{index + 1}" for pool in pools for index in range(pool.count)}
+    if ssh.jump is not None and ssh.jump.name in nodes:
+        place: Place = ("ssh", "jump", "host")
+        depends_on = (place, ("name",), *_each(pools, "name"), *_each(pools, "count"))
+        yield Mistake(
+            f"the jump host {ssh.jump.name} is a node of the fleet: it cannot be reached through itself",
+            place,
+            depends_on,
+        )
 
 
 def _room(network: Network, pools: Sequence[Pool]) -> Iterator[Mistake]:

@@ -22,12 +22,14 @@ from koprogo_fleet.core.sections import (
     Cidr,
     DnsLabel,
     Ingress,
+    JumpHost,
     K3s,
     Network,
     Pool,
     Port,
     Role,
     Ssh,
+    SshCertificates,
     Text,
     VaultPlace,
     Volume,
@@ -40,6 +42,7 @@ __all__ = [
     "DnsLabel",
     "Fleet",
     "Ingress",
+    "JumpHost",
     "K3s",
     "Mistake",
     "Mistakes",
@@ -50,6 +53,7 @@ __all__ = [
     "Port",
     "Role",
     "Ssh",
+    "SshCertificates",
     "Text",
     "VaultPlace",
     "Volume",
@@ -87,7 +91,7 @@ class Fleet(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := tuple(contradictions(self.name, self.network, self.pools, self.ingress)):
+        if found := tuple(contradictions(self.name, self.network, self.ssh, self.pools, self.ingress)):
             raise Mistakes(found)
         return self
 

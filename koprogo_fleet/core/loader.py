@@ -6,17 +6,19 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from koprogo_fleet.core.errors import FileProblems, Problem
-from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.model import Mistakes, Place
 from koprogo_fleet.core.schema import field_at, fields_of
 from koprogo_fleet.core.wording import did_you_mean, nearest, sentence, shown
 from koprogo_fleet.core.yamlfile import Document, load_yaml, parse_yaml
+
+if TYPE_CHECKING:
+    from koprogo_fleet.core.fleet import Fleet
 
 __all__ = ["load_fleet", "load_model", "load_yaml"]
 
@@ -31,6 +33,8 @@ def load_fleet(path: Path) -> Fleet:
         InputError: there is no such file, or it cannot be read.
         FileProblems: every mistake in it, with its line.
     """
+    from koprogo_fleet.core.fleet import Fleet  # a script that reads an inventory has no need of it
+
     return load_model(
         path, Fleet, next_step="look at the path; a new environment starts as a copy of inventory/lab/fleet.yaml"
     )

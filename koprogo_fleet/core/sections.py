@@ -29,6 +29,19 @@ Port = Annotated[
     ),
 ]
 Address = Annotated[IPv4Address, BeforeValidator(str), Field(description="an IPv4 address such as 10.0.0.11")]
+UserName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$"), Field(description="a user name such as debian")
+]
+HostName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$"),
+    Field(description="a host's name or address such as bastion or 203.0.113.7"),
+]
+Mount = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"),
+    Field(description="a mount of Vault's SSH engine such as ssh-user"),
+]
 Cidr = Annotated[IPv4Network, BeforeValidator(str), Field(description="an IPv4 network such as 10.0.0.0/24")]
 
 
@@ -49,11 +62,36 @@ class Network(Model):
     services: Cidr = IPv4Network("10.43.0.0/16")
 
 
+class SshCertificates(Model):
+    """Logins and host keys by certificate: what Vault's SSH engine signs them with, and for how long our key."""
+
+    user_mount: Mount = "ssh-user"
+    host_mount: Mount = "ssh-host"
+    role: str = Field(default="fleet", pattern=r"^[\w.-]+$", description="the name of a role such as fleet")
+    minutes: Whole = Field(default=30, ge=15, le=1440, description="a time from 15 to 1440 minutes")
+
+
+class JumpHost(Model):
+    """The host through which every node is reached; *host* is the name under which its key is known."""
+
+    address: HostName = Field(examples=["203.0.113.7"])
+    port: Whole = Field(default=22, ge=1, le=65535, description="a port from 1 to 65535")
+    user: UserName | None = Field(default=None, description="a user name such as debian")
+    host: HostName | None = Field(default=None, description="a host's name such as bastion")
+
+    @property
+    def name(self) -> str:
+        """The name under which its key is known."""
+        return self.host or self.address
+
+
 class Ssh(Model):
     """How we log in. Without *private_key* a key is made for the fleet, in its state directory."""
 
-    user: str = Field(default="debian", pattern=r"^[a-z_][a-z0-9_-]{0,31}$", description="a user name such as debian")
+    user: UserName = "debian"
     private_key: Path | None = Field(default=None, description="the path of a private key")
+    certificates: SshCertificates | None = None
+    jump: JumpHost | None = None
 
 
 class Volume(Model):

@@ -27,6 +27,8 @@ A resource of your own is a class with a name, a look and a decision; no base cl
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -67,6 +69,22 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Once:
+    """
+    A command that several changes need, and that is run once for all of them, after the last of them.
+
+    Attributes:
+        name: what it is, for people.
+        command: sh, up to its arguments, as in "sync --".
+        argument: what this change needs it for; quoted when it is run.
+    """
+
+    name: str
+    command: str
+    argument: str
+
+
+@dataclass(frozen=True)
 class Change:
     """
     It is not as desired.
@@ -78,6 +96,8 @@ class Change:
         not_applicable: why a part of it cannot be had on this node; empty if all of it can.
         then: what a look would find once it is made, where that is known. The resources after it that look at the same
             (two lines of one file) decide on that.
+        once: what is run after the scripts of all changes. A run that ends before it is mended by the next one: either
+            the look tells that it is missing, or it does not matter.
     """
 
     differences: tuple[Difference, ...]
@@ -85,6 +105,20 @@ class Change:
     notify: tuple[str, ...] = ()
     not_applicable: str = ""
     then: Fact | None = field(default=None, repr=False)
+    once: tuple[Once, ...] = ()
+
+    @property
+    def complete(self) -> str:
+        """All of it as one script, for a change that is a part of another one."""
+        return "\n".join([self.script, *once_commands([self]).values()])
+
+
+def once_commands(changes: Iterable[Change]) -> dict[str, str]:
+    """Return each command that the *changes* need once, with the arguments of all of them, by its name with them."""
+    arguments: dict[tuple[str, str], dict[str, None]] = {}
+    for once in (once for change in changes for once in change.once):
+        arguments.setdefault((once.name, once.command), {})[shlex.quote(once.argument)] = None
+    return {" ".join([name, *given]): " ".join([command, *given]) for (name, command), given in arguments.items()}
 
 
 Decision = Unchanged | NotApplicable | Refused | Change

@@ -8,7 +8,6 @@ that is called by its last line: a script that arrives cut short is a syntax err
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from koprogo_fleet.hosts.resource import Fact, Resource
 PENDING_DIRECTORY = "/run/koprogo-fleet/handlers"
 """Where a node remembers which handlers were notified and have not run yet; a reboot settles them."""
 
+_VERBS = {b"begin", b"end", b"done"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -192,17 +192,26 @@ class _Frame:
         return (self.verb, self.index) == (other.verb, other.index)
 
 
-def _marks(nonce: str) -> re.Pattern[bytes]:
-    return re.compile(rb"\n%s (begin|end|done) (\d+) (\d+)\n" % re.escape(nonce.encode()))
-
-
 def _frames(output: bytes, nonce: str) -> list[_Frame]:
-    frames, position = [], 0
-    for match in _marks(nonce).finditer(output):
-        frames.append(_Frame(match[1].decode(), int(match[2]), int(match[3]), output[position : match.start()]))
-        position = match.end()
-    return frames
+    return _taken_apart(output, nonce)[0]
 
 
 def _after_last_mark(output: bytes, nonce: str) -> bytes:
-    return _marks(nonce).split(output)[-1]
+    return _taken_apart(output, nonce)[1]
+
+
+def _taken_apart(output: bytes, nonce: str) -> tuple[list[_Frame], bytes]:
+    """Return the frames and what is after the last of them; a mark that was broken in its middle is text."""
+    # Not by a regular expression: with the nonce in it, each answer would need one of its own.
+    start = f"\n{nonce} ".encode()
+    text, *parts = output.split(start)
+    frames = []
+    for part in parts:
+        line, end, after = part.partition(b"\n")
+        verb, *numbers = line.split(b" ")
+        if end and verb in _VERBS and len(numbers) == 2 and all(map(bytes.isdigit, numbers)):  # noqa: PLR2004 - index, status
+            frames.append(_Frame(verb.decode(), int(numbers[0]), int(numbers[1]), text))
+            text = after
+        else:
+            text += start + part
+    return frames, text

@@ -25,6 +25,16 @@ def private_key_of(fleet: Fleet) -> Path:
     return fleet.ssh.private_key or state_dir(fleet.name) / "id_ed25519"
 
 
+def certificate_of(fleet: Fleet) -> Path | None:
+    """Return the file of that key's certificate, which each run renews; None where the fleet has no certificates."""
+    return certificate_file(fleet) if fleet.ssh.certificates is not None else None
+
+
+def certificate_file(fleet: Fleet) -> Path:
+    """Return where the certificate is kept, if there is one; ssh and netmiko find it there beside the fleet's own key."""
+    return state_dir(fleet.name) / f"{private_key_of(fleet).name}-cert.pub"
+
+
 Hosts = Mapping[str, Mapping[str, Any]]
 
 
@@ -43,7 +53,7 @@ class Documents:
         return {name: dump_yaml(data, header=HEADER) for name, data in named.items()}
 
 
-def documents(fleet: Fleet, observed: Observed, private_key: Path) -> Documents:
+def documents(fleet: Fleet, observed: Observed, private_key: Path, certificate: Path | None = None) -> Documents:
     """
     Return the inventory of *fleet*: its nodes that exist, in the order of fleet.yaml.
 
@@ -51,14 +61,16 @@ def documents(fleet: Fleet, observed: Observed, private_key: Path) -> Documents:
         fleet: the desired state.
         observed: what the API shows.
         private_key: the file of the SSH key to log in with.
+        certificate: the file of its certificate.
 
     Raises:
         InputError: two instances have one name, or two hosts one address.
     """
+    fleet_ssh = _fleet_ssh(fleet, private_key, certificate)
     hosts: dict[str, Mapping[str, Any]] = {}
     left_out = []
     for node in fleet.nodes:
-        entry = _host(fleet, node, observed, private_key)
+        entry = _host(fleet, node, observed, fleet_ssh)
         if isinstance(entry, str):
             left_out.append((node.name, entry))
         else:
@@ -69,7 +81,7 @@ def documents(fleet: Fleet, observed: Observed, private_key: Path) -> Documents:
     return Documents(hosts, groups, defaults, tuple(left_out))
 
 
-def _host(fleet: Fleet, node: Node, observed: Observed, private_key: Path) -> Mapping[str, Any] | str:
+def _host(fleet: Fleet, node: Node, observed: Observed, fleet_ssh: Mapping[str, Any]) -> Mapping[str, Any] | str:
     """Return the entry of *node* in hosts.yaml, or why it has none."""
     instance = observed.instance_of(node)
     if instance is None:
@@ -95,20 +107,30 @@ def _host(fleet: Fleet, node: Node, observed: Observed, private_key: Path) -> Ma
             "vrack": {"address": str(node.vrack_address), "mac": mac},
             "volume": {"id": volume.id, "size_gb": volume.size_gb} if volume is not None else None,
         },
-        "connection_options": _connection_options(node, private_key),
+        "connection_options": _connection_options(node, fleet_ssh),
     }
 
 
-def _connection_options(node: Node, private_key: Path) -> Mapping[str, Any]:
+def _fleet_ssh(fleet: Fleet, private_key: Path, certificate: Path | None) -> Mapping[str, Any]:
+    """Return the extras of ``fleet_ssh`` that all nodes have in common."""
+    extras: dict[str, Any] = {"private_key": _portable(private_key), "known_hosts": KNOWN_HOSTS}
+    if certificate is not None:
+        extras["certificate"] = _portable(certificate)
+    if (jump := fleet.ssh.jump) is not None:
+        extras["jump"] = {"host": jump.name, "address": jump.address, "port": jump.port}
+        extras["jump"] |= {"user": jump.user} if jump.user else {}
+    return extras
+
+
+def _connection_options(node: Node, fleet_ssh: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return both connections' options in full: Nornir does not merge ``extras`` of hosts, groups and defaults."""
-    key = _portable(private_key)
     return {
-        "fleet_ssh": {"extras": {"private_key": key, "known_hosts": KNOWN_HOSTS, "host_key_alias": node.name}},
+        "fleet_ssh": {"extras": {**fleet_ssh, "host_key_alias": node.name}},
         "netmiko": {
             "platform": "linux",
             "extras": {
                 "use_keys": True,
-                "key_file": key,
+                "key_file": fleet_ssh["private_key"],
                 "ssh_strict": True,
                 "alt_host_keys": True,
                 "alt_key_file": KNOWN_HOSTS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from koprogo_fleet.core.errors import MissingCredentials
 from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.inventory.documents import Documents, documents, private_key_of
+from koprogo_fleet.inventory.documents import Documents, certificate_of, documents, private_key_of
 from koprogo_fleet.inventory.files import DefaultsEntry, Entries, InventoryFiles
 from koprogo_fleet.inventory.observe import observe
 from koprogo_fleet.ovh.client import OvhApi
@@ -30,7 +30,8 @@ def read_api(directory: Path) -> InventoryFiles:
             next_step='set them, or read the files: options={"source": "files"}',
         )
     fleet = load_fleet(directory / "fleet.yaml")
-    return _as_read(documents(fleet, observe(OvhApi(found[0]), fleet), private_key_of(fleet)))
+    observed = observe(OvhApi(found[0]), fleet)
+    return _as_read(documents(fleet, observed, private_key_of(fleet), certificate_of(fleet)))
 
 
 def _as_read(written: Documents) -> InventoryFiles:

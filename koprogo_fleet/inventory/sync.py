@@ -36,6 +36,7 @@ def sync(  # noqa: PLR0913 - what it needs, by name
     directory: Path,
     private_key: Path,
     *,
+    certificate: Path | None = None,
     know_address: KnowAddress | None = None,
     force: bool = False,
     dry_run: bool = False,
@@ -48,6 +49,7 @@ def sync(  # noqa: PLR0913 - what it needs, by name
         fleet: the desired state.
         directory: the inventory's, ``inventory/<env>``.
         private_key: the file of the SSH key to log in with.
+        certificate: the file of its certificate.
         know_address: told each host's name and public address.
         force: accept that the inventory loses half of its hosts, or all; and believe nothing of the last one.
         dry_run: only find what differs.
@@ -57,7 +59,7 @@ def sync(  # noqa: PLR0913 - what it needs, by name
         InputError: what the API shows cannot be right, see :func:`refuse_losses` and :func:`documents`.
     """
     before = _hosts_before(directory / "hosts.yaml")
-    found = documents(fleet, observe(api, fleet, () if force else known_ports(before)), private_key)
+    found = documents(fleet, observe(api, fleet, () if force else known_ports(before)), private_key, certificate)
     if not force:
         refuse_losses(before, found)
     differences = tuple(_differences(before, found.hosts))

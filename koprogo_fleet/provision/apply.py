@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 
 from koprogo_fleet.core.errors import KoprogoError, NotConverged, OvhConflict
 from koprogo_fleet.core.events import Listener, ignore
@@ -15,15 +16,21 @@ from koprogo_fleet.provision.plan import Plan, plan
 from koprogo_fleet.provision.resources import observe
 from koprogo_fleet.provision.shared_builder import build_shared
 from koprogo_fleet.provision.step import Step
-from koprogo_fleet.provision.surroundings import HostKeys, Limits
+from koprogo_fleet.provision.surroundings import FirstFiles, HostKeys, Limits, no_files
 
-__all__ = ["HostKeys", "Limits", "apply"]
+__all__ = ["FirstFiles", "HostKeys", "Limits", "apply"]
 
 _NODES_AT_ONCE = 8
 
 
-def apply(
-    shown: Plan, api: OvhApi, host_keys: HostKeys, *, listener: Listener = ignore, limits: Limits | None = None
+def apply(  # noqa: PLR0913 - what it needs, by name
+    shown: Plan,
+    api: OvhApi,
+    host_keys: HostKeys,
+    *,
+    first_files: FirstFiles = no_files,
+    listener: Listener = ignore,
+    limits: Limits | None = None,
 ) -> None:
     """
     Do every step of a plan, and return when all of it is true.
@@ -35,6 +42,7 @@ def apply(
         shown: the plan that the user has seen.
         api: where to do it.
         host_keys: makes a host key for each new instance, before it is created.
+        first_files: what each new instance has from its first boot.
         listener: is told from several threads at once.
         limits: how long the waits may take.
 
@@ -56,8 +64,8 @@ def apply(
             next_step="run the command again, and look at the new plan",
         )
     shared, by_node = _sorted(fresh.steps)
-    builder = NodeBuilder(build_shared(fresh, api, shared, listener, limits or Limits()), host_keys)
-    _build_all(builder, by_node)
+    around = build_shared(fresh, api, shared, listener, limits or Limits())
+    _build_all(NodeBuilder(replace(around, first_files=first_files), host_keys), by_node)
 
 
 def _stop_if_refused(wanted: Plan) -> None:

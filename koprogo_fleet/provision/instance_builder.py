@@ -85,7 +85,14 @@ class InstanceBuilder:
     def _create(self, action: BuildInstance, but_not: str | None) -> str:
         node, around = action.node, self._around
         private_key, public_line = self._host_keys.new(node.name)
-        identity = NodeIdentity(node.name, around.fleet.ssh.user, around.public_key, private_key, public_line)
+        identity = NodeIdentity(
+            hostname=node.name,
+            user=around.fleet.ssh.user,
+            authorized_key=around.public_key,
+            host_private_key=private_key,
+            host_public_key=public_line,
+            files=around.first_files(node, public_line),
+        )
         new = instances.NewInstance(
             name=node.name,
             region=around.fleet.region,

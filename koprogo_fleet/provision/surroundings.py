@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from koprogo_fleet.core.events import Listener
-from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.fleet import Fleet, Node
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.client import OvhApi
 
@@ -22,6 +23,15 @@ class HostKeys(Protocol):
         we are killed in between.
         """
         ...
+
+
+FirstFiles = Callable[[Node, str], Sequence[Mapping[str, str]]]
+"""Told a new node and its host key's public line; returns the files that cloud-init writes before sshd first starts."""
+
+
+def no_files(_node: Node, _host_key: str) -> Sequence[Mapping[str, str]]:
+    """Return no file."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Surroundings:
     Attributes:
         listener: is told from several threads at once.
         group_ids: the anti-affinity groups' ids, by name.
+        first_files: what is on a new node from its first boot.
     """
 
     api: OvhApi
@@ -55,3 +66,4 @@ class Surroundings:
     public_network_id: str
     private_network_id: str
     group_ids: dict[str, str]
+    first_files: FirstFiles = no_files

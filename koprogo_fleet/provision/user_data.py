@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from koprogo_fleet.core.secret import Secret
@@ -18,6 +19,7 @@ class NodeIdentity:
         authorized_key: the OpenSSH line that may log in as *user*.
         host_private_key: OpenSSH PEM, ed25519.
         host_public_key: its OpenSSH line.
+        files: what cloud-init writes besides, as its ``write_files`` wants it; nothing of it is secret.
     """
 
     hostname: str
@@ -25,6 +27,7 @@ class NodeIdentity:
     authorized_key: str
     host_private_key: Secret
     host_public_key: str
+    files: Sequence[Mapping[str, str]] = ()
 
 
 def user_data(identity: NodeIdentity) -> Secret:
@@ -48,6 +51,7 @@ def user_data(identity: NodeIdentity) -> Secret:
             "ed25519_public": identity.host_public_key,
         },
         "ssh_authorized_keys": [identity.authorized_key],
+        "write_files": list(identity.files),
         "users": [
             "default",
             {

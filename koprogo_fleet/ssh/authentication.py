@@ -14,9 +14,16 @@ from koprogo_fleet.ssh.user_keys import certificate_terms, load_private_key
 
 @dataclass(frozen=True)
 class Credentials:
-    """What there is to log in with, read before anything is connected to."""
+    """
+    What there is to log in with, read before anything is connected to.
+
+    Attributes:
+        key: with its certificate, if it has one.
+        bare: the same key without its certificate, if it has one.
+    """
 
     key: paramiko.PKey | None
+    bare: paramiko.PKey | None = None
 
     @classmethod
     def of(cls, login: Login) -> Credentials:
@@ -27,7 +34,8 @@ class Credentials:
             InputError: they cannot be used, or there is nothing to log in with.
         """
         if login.private_key is not None:
-            return cls(load_private_key(login.private_key, login.certificate))
+            bare = load_private_key(login.private_key) if login.certificate is not None else None
+            return cls(load_private_key(login.private_key, login.certificate), bare)
         if not login.use_agent and login.password is None:
             raise InputError(
                 f"{login.host}: the inventory gives neither a private key nor a password",
@@ -47,7 +55,7 @@ def log_in(transport: paramiko.Transport, login: Login, credentials: Credentials
     key = credentials.key
     try:
         if key is not None:
-            left = transport.auth_publickey(login.user, key)
+            left = _log_in_by_key(transport, login, key, credentials.bare)
         elif login.password is not None and not login.use_agent:
             left = transport.auth_password(login.user, login.password.reveal())
         else:
@@ -66,6 +74,18 @@ def log_in(transport: paramiko.Transport, login: Login, credentials: Credentials
         raise _refused(login, key, "wants another proof of identity", f"also asks for: {', '.join(left)}")
 
 
+def _log_in_by_key(
+    transport: paramiko.Transport, login: Login, key: paramiko.PKey, bare: paramiko.PKey | None
+) -> list[str]:
+    """As ssh(1) does: the certificate first, then the key itself, which a node may know that trusts no authority yet."""
+    try:
+        return transport.auth_publickey(login.user, key)
+    except paramiko.AuthenticationException:
+        if bare is None or not transport.is_active():
+            raise
+    return transport.auth_publickey(login.user, bare)
+
+
 def _log_in_by_agent(transport: paramiko.Transport, login: Login) -> list[str]:
     agent = paramiko.Agent()
     try:
@@ -81,7 +101,8 @@ def _log_in_by_agent(transport: paramiko.Transport, login: Login) -> list[str]:
 
 
 def _refused(login: Login, key: paramiko.PKey | None, what: str, detail: str) -> LoginRefused:
-    offered, cause = "", "the user does not exist there (cloud-init not done?), or has another authorized key"
+    offered, renew = "", ""
+    cause = "the user does not exist there (cloud-init not done?), or has another authorized key"
     if key is not None:
         offered = f" with the key {fingerprint(key.asbytes())} ({login.private_key})"
         if login.certificate is not None:
@@ -89,9 +110,10 @@ def _refused(login: Login, key: paramiko.PKey | None, what: str, detail: str) ->
                 "the node does not trust the authority of our certificate, or it is not for this user, or not now: "
                 f"it is {certificate_terms(login.certificate)}"
             )
+            renew = "`koprogo-fleet inventory sync` has it signed anew; then: "
     return LoginRefused(
         login.host,
         f"{login.address} {what} of {login.user}{offered}: {detail}",
         cause=cause,
-        next_step=f"ssh -v -p {login.port} -i {login.private_key or '<key>'} {login.user}@{login.address}",
+        next_step=f"{renew}ssh -v -p {login.port} -i {login.private_key or '<key>'} {login.user}@{login.address}",
     )

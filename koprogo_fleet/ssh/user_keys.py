@@ -10,16 +10,11 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    SSHCertificate,
-    load_ssh_public_identity,
-)
 from paramiko.pkey import UnknownKeyType
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.files import write_atomically
+from koprogo_fleet.core.ssh_certificate import read_certificate
 
 _FOR_EVER = 2**64 - 1
 
@@ -72,11 +67,9 @@ def certificate_terms(certificate: Path | str) -> str:
     Raises:
         InputError: it is no certificate.
     """
-    line = _certificate_line(certificate)
-    parsed = _parse(line)
-    principals = ", ".join(principal.decode(errors="replace") for principal in parsed.valid_principals)
-    until = "for ever" if parsed.valid_before == _FOR_EVER else f"until {time.ctime(parsed.valid_before)}"
-    return f"for {principals or 'nobody in particular'}, {until}"
+    terms = read_certificate(_certificate_line(certificate))
+    until = "for ever" if terms.ends == _FOR_EVER else f"until {time.ctime(terms.ends)}"
+    return f"for {', '.join(sorted(terms.principals)) or 'nobody in particular'}, {until}"
 
 
 def _certificate_line(certificate: Path | str) -> str:
@@ -88,18 +81,9 @@ def _certificate_line(certificate: Path | str) -> str:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(
             f"cannot read the certificate {certificate}: {reason}",
-            next_step="have the authority sign the public key again",
+            next_step="have the authority sign the public key; with ssh.certificates in fleet.yaml, "
+            "`koprogo-fleet inventory sync` does",
         ) from error
-
-
-def _parse(line: str) -> SSHCertificate:
-    try:
-        parsed = load_ssh_public_identity(" ".join(line.split()[:2]).encode())
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"not a certificate of OpenSSH: {line[:60]!r}") from error
-    if not isinstance(parsed, SSHCertificate):
-        raise InputError(f"a plain public key, not a certificate: {line[:60]!r}")
-    return parsed
 
 
 @lru_cache(maxsize=16)
@@ -118,8 +102,7 @@ def _load(path: Path, version: tuple[int, int, int], certificate: str | None) ->
         ) from error
     key.public_blob = None  # a certificate that merely lies beside the key may be an old one: only a named one is used
     if certificate is not None:
-        public = _parse(certificate).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-        if public.split() != [key.get_name(), key.get_base64()]:
+        if read_certificate(certificate).key != f"{key.get_name()} {key.get_base64()}":
             raise InputError(
                 f"the certificate is for another key than {path}",
                 next_step=f"have the authority sign {path}.pub",

@@ -95,11 +95,17 @@ class SshAuthority:
         """
         return self._sign("user", public_line, role, principals, ttl)
 
-    def sign_host_key(self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
-        """Return a certificate for a host key; *principals* are the names and addresses it is reached by."""
+    def sign_host_key(
+        self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta | None = None
+    ) -> str:
+        """
+        Return a certificate for a host key; *principals* are the names and addresses it is reached by.
+
+        Without *ttl* it is for as long as the role gives. Raises as :meth:`sign_user_key`.
+        """
         return self._sign("host", public_line, role, principals, ttl)
 
-    def _sign(self, kind: str, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
+    def _sign(self, kind: str, public_line: str, role: str, principals: Sequence[str], ttl: timedelta | None) -> str:
         if not principals or any("," in principal or not principal.strip() for principal in principals):
             raise InputError(
                 f"a certificate for a {kind} key needs principals, and {list(principals)} names none that can be used",
@@ -111,8 +117,9 @@ class SshAuthority:
             "public_key": public_line,
             "cert_type": kind,
             "valid_principals": ",".join(principals),
-            "ttl": f"{ttl.total_seconds():.0f}s",
         }
+        if ttl is not None:
+            data["ttl"] = f"{ttl.total_seconds():.0f}s"
         what = f"sign a {kind} key with {self.mount}/sign/{role}"
         answer = self._call(what, lambda: self._client.write_data(f"{self.mount}/sign/{role}", data=data))
         return self._text(answer, "signed_key", what)
@@ -125,11 +132,23 @@ class SshAuthority:
                 return None
             except hvac.exceptions.VaultError as error:
                 # Not chained: the library's error holds the whole answer.
-                raise explained(error, self.address, what) from None
+                raise self._explained(error, what) from None
             except requests.RequestException as error:
                 raise unreachable(error, self.address, what) from None
 
         return self._retrying(once)
+
+    def _explained(self, error: hvac.exceptions.VaultError, what: str) -> VaultError:
+        found = explained(error, self.address, what)
+        if isinstance(error, hvac.exceptions.Forbidden | hvac.exceptions.InvalidRequest):
+            return type(found)(
+                found.seen,
+                cause="the token's policy does not allow this, no SSH engine is mounted there, "
+                "or its role does not exist or does not allow what is asked for",
+                next_step=f"vault secrets list; vault list {self.mount}/roles; docs/howto/ssh-certificates.md says what "
+                "is needed",
+            )
+        return found
 
     def _text(self, answer: Any, name: str, what: str) -> str:
         data = answer.get("data") if isinstance(answer, Mapping) else None
@@ -137,6 +156,7 @@ class SshAuthority:
             raise VaultError(
                 f"{what}: Vault at {self.address} has nothing there",
                 cause="no SSH engine is mounted under that name, or it was given no key",
-                next_step=f"vault secrets list; vault read {self.mount}/config/ca",
+                next_step=f"vault secrets list; vault read {self.mount}/config/ca; docs/howto/ssh-certificates.md says "
+                "what is needed",
             )
         return str(data[name]).strip()

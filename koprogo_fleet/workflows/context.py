@@ -25,6 +25,7 @@ from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.access import KUBECONFIG, api_tunnel
+from koprogo_fleet.workflows.certificates import Signatures
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.run import Report, stop_at_failure
 from koprogo_fleet.workflows.target import Target
@@ -41,6 +42,7 @@ class Context:
         dry_run: look and tell, change nothing.
         boot_seconds: how long a new node may take until it answers SSH.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
+        signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
         artifacts: the K3s binary and images; empty until the phase that gets them.
@@ -55,6 +57,7 @@ class Context:
     listener: Listener
     dry_run: bool
     report: Report
+    signatures: Signatures | None = None
     journal: Journal | None = None
     boot_seconds: float = 0.0
     nodes_exist: bool = False
@@ -105,11 +108,15 @@ class Context:
         """
         Run a Nornir task on *hosts* and put its outcomes into the report.
 
+        Our certificate is renewed first, if it has to be: connections that are opened on the way find one that lasts.
+
         Raises:
             KoprogoError: a host failed, which stops the workflow.
             Interrupted: a person stopped it.
         """
         assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
+        if self.signatures:
+            self.signatures.keep_login()
         keep = partial(self.report.add, phase)
         outcomes = run_on(self.nornir, hosts, phase, task, self.listener, options, keep=keep)
         stop_at_failure(outcomes.values())
@@ -127,6 +134,8 @@ class Context:
             KubernetesError: no control plane can be reached.
         """
         assert self.nornir is not None  # noqa: S101 - the phases' order guarantees it
+        if self.signatures:
+            self.signatures.keep_login()
         with (
             api_tunnel(self.nornir, self.of_role(Role.SERVER), self.state) as kubeconfig,
             Cluster.from_file(kubeconfig) as cluster,

@@ -14,10 +14,14 @@ from koprogo_fleet.core.loader import load_fleet, load_model
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.releases import load_releases
+from koprogo_fleet.inventory.documents import KNOWN_HOSTS
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.secrets.model import SecretsFile
+from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
+from koprogo_fleet.workflows.certificates import signatures
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.jump import check_jump_host
 from koprogo_fleet.workflows.phases.claim import claim
 from koprogo_fleet.workflows.phases.cloud import cloud
 from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
@@ -111,9 +115,11 @@ def plan(fleet: Fleet, directory: Path, target: Target, listener: Listener, repo
 def _context(  # noqa: PLR0913 - everything that a run is made of
     fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report, *, dry_run: bool
 ) -> Generator[Context]:
+    check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
     vault = Vault(target.vault.address, target.vault.token, target.vault.ca, fleet.vault.mount)
-    with vault:
-        run = Context(fleet, directory, target, OvhApi(target.credentials, listener), vault, listener, dry_run, report)
+    with vault, signatures(fleet, target.vault) as signs:
+        api = OvhApi(target.credentials, listener)
+        run = Context(fleet, directory, target, api, vault, listener, dry_run, report, signs)
         try:
             yield run
         finally:

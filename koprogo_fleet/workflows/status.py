@@ -11,7 +11,7 @@ from koprogo_fleet.hosts.k3s.health import ServerHealth, explain
 from koprogo_fleet.runner.outcome import Outcome
 from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.workflows.nornir import open_nornir
-from koprogo_tasks.health import k3s_health
+from koprogo_tasks import k3s_health
 
 
 @dataclass(frozen=True)

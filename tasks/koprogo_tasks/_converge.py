@@ -17,7 +17,7 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandTimeout, InputError, NotConverged, SessionLost
 from koprogo_fleet.core.permit import Action
 from koprogo_fleet.hosts.fence import guard, refusal
-from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Resource
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Resource, once_commands
 from koprogo_fleet.hosts.script import (
     Gathered,
     Handler,
@@ -55,7 +55,8 @@ def converge(
     Args:
         task: the Nornir task; its host is the node.
         resources: all looked at before any is mended, then mended in this order; the first that cannot be ends it.
-            One that depends on an earlier one therefore decides for the case that it is not there yet, too.
+            One that depends on an earlier one therefore decides for the case that it is not there yet, too. What is
+            needed once for all changes (enabling services, syncing directories) comes after the last.
         handlers: sh by name (``{"restart ssh": "systemctl restart ssh"}``). Those that a change notifies run once, at
             the end, in this order. One that could not run, because something failed before, runs the next time. One
             that may take an etcd member down is a ``Handler(script, disrupts_etcd=True)``.
@@ -135,18 +136,20 @@ def _apply(
 ) -> None:
     nonce = secrets.token_hex(16)
     steps = [Step(name, change.script, change.notify) for name, change in changes]
-    names = [*(step.name for step in steps), *handlers]
+    shared = once_commands(change for _, change in changes)
+    names = [*(step.name for step in steps), *shared, *handlers]
     scripts = {name: handler.script for name, handler in handlers.items()}
+    steps += [Step(name, command) for name, command in shared.items()]
     completed = _run_script(session, apply_script(steps, scripts, nonce, guard=fence), timeout)
     try:
         applied = parse_apply(completed.stdout, completed.stderr, nonce)
     except ValueError as error:
-        raise command_failed(session.host, f"change of {len(steps)} resources: {error}", completed) from error
+        raise command_failed(session.host, f"change of {len(changes)} resources: {error}", completed) from error
     if applied.exit_status == 0:
         return
     if refused := refusal(session.host, completed.exit_status, applied.stderr.decode(errors="replace")):
         raise refused
-    not_run = len(names) - applied.done - 1
+    not_run = sum(name not in shared for name in names[applied.done + 1 :])
     what = names[min(applied.done, len(names) - 1)] + (
         f" (the {not_run} steps after it were not run)" if not_run else ""
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from koprogo_fleet.core.runs import Run, list_runs
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.paths import LabPaths
@@ -36,6 +37,11 @@ class Fleet:
         return self.root / "inventory" / "lab"
 
     @property
+    def heard(self) -> Path:
+        """The file that keeps what the commands printed: no secret may be in it."""
+        return self.root / "heard"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment of every command: no credentials, the tests' own lab and state."""
         own = {
@@ -48,7 +54,7 @@ class Fleet:
 
     def run(self, *arguments: str, timeout: float = 580, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run ``koprogo-fleet`` to its end."""
-        return subprocess.run(
+        done = subprocess.run(
             [COMMAND, *arguments],
             env=self.environment | environment,
             capture_output=True,
@@ -56,6 +62,13 @@ class Fleet:
             timeout=timeout,
             check=False,
         )
+        self.hear(done.stdout + done.stderr)
+        return done
+
+    def hear(self, text: str) -> None:
+        """Keep what a command printed."""
+        with self.heard.open("a", encoding="utf-8") as file:
+            file.write(text)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start ``koprogo-fleet`` and leave it running."""
@@ -79,6 +92,10 @@ class Fleet:
         found = next(event for event in self.events("plan") if event["event"] == "differences")
         named = {"": found["differences"], **found["hosts"]}
         return {host: [item["what"] for item in items] for host, items in named.items() if items}
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return the runs so far, as their journals tell them, the oldest first."""
+        return list_runs(self.root / "state" / "koprogo")
 
     def on(self, host: str, script: str, timeout: float = 60) -> str:
         """Run a shell script as root on a node, as someone who changes it by hand; return what it printed."""

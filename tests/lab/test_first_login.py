@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,9 +29,9 @@ from koprogo_fleet.core.errors import CommandFailed, HostKeyMismatch, LoginRefus
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.baseline.certificates import (
-    HOST_CERTIFICATE,
     USER_CA,
     Certificates,
+    HostCertificate,
     certified,
     write_files,
 )
@@ -51,10 +52,9 @@ from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.session import Session
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.vault.ssh import SshAuthority
+from koprogo_tasks import Passwords, first_login, reboot
 from koprogo_tasks._converge import converge
 from koprogo_tasks._password_dialogue import change_password
-from koprogo_tasks.first_login import Passwords, first_login
-from koprogo_tasks.reboot import reboot
 
 pytestmark = pytest.mark.lab
 
@@ -490,9 +490,14 @@ def test_certificates_from_the_first_boot(server: Server, tmp_path: Path) -> Non
 def test_the_same_certificates_as_resources(server: Server) -> None:
     """What user-data wrote is what the resources find as desired."""
     server.first_login()
-    content = server.by_hand(f"cat {USER_CA}; cat {HOST_CERTIFICATE}").splitlines()
+    user_ca = server.by_hand(f"cat {USER_CA}").strip()
+    host_key = KnownHosts(server.directory / "known_hosts").get(NODE)
+    assert host_key is not None
+    with authority(server.vault, SSH_HOST_MOUNT) as hosts:
+        host_ca = hosts.ca_public_key()
+    wanted = HostCertificate(host_key, host_ca, frozenset((NODE, server.address)), time.time(), None)
 
-    result = run(server.nornir(), task=converge_task, resources=certified(Certificates(*content)))
+    result = run(server.nornir(), task=converge_task, resources=certified(user_ca, wanted))
 
     assert [] == differences(result)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
 from koprogo_fleet.core.fleet import Fleet, Node
+from koprogo_fleet.hosts.baseline.certificates import uncertified
 from koprogo_fleet.hosts.baseline.firewall import firewall
 from koprogo_fleet.hosts.baseline.kernel import kernel
 from koprogo_fleet.hosts.baseline.names import names
@@ -28,8 +29,15 @@ class Attachments:
     volume_id: str | None
 
 
-def baseline(fleet: Fleet, node: Node, attachments: Attachments) -> tuple[Resource, ...]:
-    """Return every resource of *node* below Kubernetes."""
+def baseline(
+    fleet: Fleet, node: Node, attachments: Attachments, certificates: Sequence[Resource] = ()
+) -> tuple[Resource, ...]:
+    """
+    Return every resource of *node* below Kubernetes.
+
+    *certificates* are what sshd needs where *fleet* has certificates: only who can reach Vault can say it. Without them
+    nothing about certificates is looked at.
+    """
     network = fleet.network
     address = IPv4Interface(f"{node.vrack_address}/{network.vrack.prefixlen}")
     return (
@@ -40,5 +48,6 @@ def baseline(fleet: Fleet, node: Node, attachments: Attachments) -> tuple[Resour
         *kernel(),
         *storage(attachments.volume_id),
         *sshd(),
+        *(certificates if fleet.ssh.certificates is not None else uncertified()),
         firewall(fleet, node),
     )

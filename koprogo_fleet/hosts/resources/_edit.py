@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._path import ABSENT, look_at, parse_status
-from koprogo_fleet.hosts.resources._write import set_owner, write_script
+from koprogo_fleet.hosts.resources._write import TEMPORARY, set_owner, sync_directory, write_script
 
 _MAX_BYTES = 1024 * 1024
 _TOO_LARGE = 4
@@ -62,7 +62,13 @@ class TextEdit:
         if new == old:
             return Unchanged()
         then = Fact(0, (status_line or _NEW_FILE) + b"\n" + new.encode(errors="surrogateescape"))
-        return Change((self._difference(fact, old, new),), self._script(fact, content, new), self.notify, then=then)
+        return Change(
+            (self._difference(fact, old, new),),
+            self._script(fact, content, new),
+            self.notify,
+            then=then,
+            once=(sync_directory(self.path),),
+        )
 
     def _difference(self, fact: Fact, old: str, new: str) -> Difference:
         # Without the lines around it: what they hold is not ours to show.
@@ -78,7 +84,7 @@ class TextEdit:
         path = shlex.quote(self.path)
         if fact.exit_status == ABSENT:
             same = f"[ ! -e {path} ] && [ ! -L {path} ]"
-            settle = set_owner('"$temporary"', "root", "root", "0644")
+            settle = set_owner(TEMPORARY, "root", "root", "0644")
         else:
             same = f'[ "$(sha256sum <{path})" = "{hashlib.sha256(content).hexdigest()}  -" ]'
             settle = f'cp --attributes-only --preserve=mode,ownership -- {path} "$temporary"'

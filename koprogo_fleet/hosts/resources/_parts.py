@@ -34,7 +34,7 @@ def mend_files(files: Sequence[File], facts: Iterable[Fact]) -> Change | Refused
             return decision
         if isinstance(decision, Change):
             differences += decision.differences
-            scripts.append(decision.script)
+            scripts.append(decision.complete)
     return Change(tuple(differences), "\n".join(scripts))
 
 

@@ -16,7 +16,7 @@ from koprogo_fleet.hosts.resources._path import (
     ownership_differences,
     parse_status,
 )
-from koprogo_fleet.hosts.resources._write import replace_script, set_owner
+from koprogo_fleet.hosts.resources._write import TEMPORARY, replace_script, set_owner, sync_directory
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,6 @@ class Binary:
         return Unchanged()
 
     def _fetch(self, difference: Difference) -> Change:
-        settle = set_owner('"$temporary"', self.owner, self.group, self.mode)
+        settle = set_owner(TEMPORARY, self.owner, self.group, self.mode)
         script = replace_script(self.path, fetch_script(self.source, self.sha256), settle)
-        return Change((difference,), script, self.notify)
+        return Change((difference,), script, self.notify, once=(sync_directory(self.path),))

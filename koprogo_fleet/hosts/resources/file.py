@@ -18,7 +18,7 @@ from koprogo_fleet.hosts.resources._path import (
     parse_status,
 )
 from koprogo_fleet.hosts.resources._text import check_text, text_of
-from koprogo_fleet.hosts.resources._write import set_owner, write_script
+from koprogo_fleet.hosts.resources._write import TEMPORARY, set_owner, sync_directory, write_script
 
 _MAX_SHOWN = 256 * 1024
 
@@ -100,10 +100,10 @@ class File:
         return Difference(Operation.CHANGE, f"content of {self.name}", detail=detail)
 
     def _replace(self, differences: tuple[Difference, ...]) -> Change:
-        settle = self._set_owner('"$temporary"')
+        settle = self._set_owner(TEMPORARY)
         secret = isinstance(self.content, Secret)
         script = write_script(self.path, self._bytes(), settle, self.validate, secret=secret)
-        return Change(differences, script, self.notify)
+        return Change(differences, script, self.notify, once=(sync_directory(self.path),))
 
     def _set_owner(self, quoted_path: str) -> str:
         return set_owner(quoted_path, self.owner, self.group, self.mode)

@@ -67,7 +67,7 @@ class KernelModules:
         if missing or isinstance(on_disk, Change):
             first = on_disk if isinstance(on_disk, Change) else Change((), ":")
             loaded = tuple(Difference(Operation.CREATE, f"kernel module {name}") for name in missing)
-            script = "\n".join([first.script, *(f"modprobe {name}" for name in missing)])
+            script = "\n".join([first.complete, *(f"modprobe {name}" for name in missing)])
             return Change((*first.differences, *loaded), script, not_applicable=reason)
         return NotApplicable(reason) if reason else Unchanged()
 

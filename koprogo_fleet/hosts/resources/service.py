@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Unchanged
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Once, Refused, Unchanged
 
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,Result,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
 )
+# `systemctl enable` would have systemd read all of its units again, which takes longer than everything else in a run.
+# Only symbolic links changed: unless one is for another unit than a target (whose wishes count at boot), or systemd
+# holds on to what it knew of these units, there is nothing that it has to read.
+_ENABLE = """\
+enable() {
+links=$(systemctl --no-reload enable -- "$@" 2>&1) || { printf '%s\\n' "$links" >&2; return 1; }
+if printf '%s\\n' "$links" | grep -qv '\\.target\\.wants/' ||
+systemctl show --property=UnitFileState,NeedDaemonReload -- "$@" | grep -qE '=(disabled|yes)$'; then
+systemctl daemon-reload
+fi
+}
+enable"""
 _STARTED_OTHERWISE = {"static", "alias", "generated", "indirect", "transient"}
 """Unit file states for which there is nothing to enable."""
 
@@ -55,11 +67,22 @@ class Service:
             return Unchanged()
         if self.running and self._starts_as_desired(facts) and _is_kept_from_starting(facts):
             return NotApplicable(f"a condition in its unit file is not met on this node: systemctl status {self.unit}")
-        return Change(tuple(differences), self._script(facts, "start"))
+        enable = self.enabled and not self._starts_as_desired(facts)
+        once = (Once("systemctl enable", _ENABLE, self.unit),) if enable else ()
+        return Change(tuple(differences), self._script(facts), once=once)
 
     def restart(self, fact: Fact) -> str:
-        """Return sh that brings it into the desired state, by a new start if it is to run."""
-        return self._script(_facts(fact), "restart")
+        """Return sh that brings it into the desired state after its file was written, by a new start if it is to run."""
+        facts, unit = _facts(fact), shlex.quote(self.unit)
+        lines = []
+        if facts["LoadState"] == "masked" and (self.running or self.enabled):
+            lines.append(f"systemctl --quiet --no-reload unmask -- {unit}")
+        if not self._starts_as_desired(facts):
+            lines.append(f"systemctl --quiet --no-reload {'enable' if self.enabled else 'disable'} -- {unit}")
+        lines.append("systemctl daemon-reload")
+        if not self.running:
+            return "\n".join([*lines, f"systemctl stop -- {unit}"])
+        return "\n".join([*lines, self._forget_failures(), self._try("restart")])
 
     def _starts_as_desired(self, facts: dict[str, str]) -> bool:
         now = facts["UnitFileState"]
@@ -67,22 +90,32 @@ class Service:
             return now == "enabled" or now in _STARTED_OTHERWISE
         return now not in {"enabled", "enabled-runtime"}
 
-    def _script(self, facts: dict[str, str], verb: Literal["start", "restart"]) -> str:
+    def _script(self, facts: dict[str, str]) -> str:
         unit = shlex.quote(self.unit)
         lines = []
         if facts["LoadState"] == "masked" and (self.running or self.enabled):
             lines.append(f"systemctl --quiet unmask -- {unit}")
-        lines.append("systemctl daemon-reload")
-        if not self._starts_as_desired(facts):
-            lines.append(f"systemctl --quiet {'enable' if self.enabled else 'disable'} -- {unit}")
-        if self.running:
-            lines += [
-                f"systemctl reset-failed -- {unit} 2>/dev/null || :",
-                f"systemctl {verb} -- {unit} || {{ status=$?; {journal_tail(self.unit)} >&2; exit $status; }}",
-            ]
-        else:
-            lines.append(f"systemctl stop -- {unit}")
-        return "\n".join(lines)
+        if not self.enabled and not self._starts_as_desired(facts):
+            lines.append(f"systemctl --quiet disable -- {unit}")
+        if not self.running:
+            return "\n".join([*lines, f"systemctl stop -- {unit}"])
+        if facts["ActiveState"] == "active":
+            return "\n".join(lines)
+        # An earlier step (its package, its file) may have written what systemd has not read yet.
+        reload = "systemctl daemon-reload"
+        if facts["LoadState"] == "loaded":
+            reload = f'[ "$(systemctl show --property=NeedDaemonReload --value -- {unit})" = no ] || {reload}'
+        lines.append(reload)
+        if (facts["ActiveState"], facts["Result"]) != ("inactive", "success"):
+            lines.append(self._forget_failures())
+        return "\n".join([*lines, self._try("start")])
+
+    def _forget_failures(self) -> str:
+        return f"systemctl reset-failed -- {shlex.quote(self.unit)} 2>/dev/null || :"
+
+    def _try(self, verb: Literal["start", "restart"]) -> str:
+        unit = shlex.quote(self.unit)
+        return f"systemctl {verb} -- {unit} || {{ status=$?; {journal_tail(self.unit)} >&2; exit $status; }}"
 
 
 def journal_tail(unit: str) -> str:

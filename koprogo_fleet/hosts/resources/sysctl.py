@@ -59,7 +59,7 @@ class Sysctl:
         if isinstance(on_disk, Refused):
             return on_disk
         differences = list(on_disk.differences) if isinstance(on_disk, Change) else []
-        lines = [on_disk.script] if isinstance(on_disk, Change) else []
+        lines = [on_disk.complete] if isinstance(on_disk, Change) else []
         reasons = []
         said = head.decode(errors="replace").splitlines()
         values = dict(line.split(":", 1) for line in said[len(self.settings) :])

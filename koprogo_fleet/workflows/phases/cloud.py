@@ -6,6 +6,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.provision.apply import apply
 from koprogo_fleet.provision.plan import plan
 from koprogo_fleet.provision.resources import observe
+from koprogo_fleet.provision.surroundings import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.context import Context
@@ -33,4 +34,5 @@ def cloud(run: Context) -> None:
         run.listener(note)
     run.report.differences += wanted.differences
     if not run.dry_run:
-        apply(wanted, run.api, RecordedHostKeys(run.known_hosts), listener=run.listener)
+        first_files = run.signatures.first_files if run.signatures else no_files
+        apply(wanted, run.api, RecordedHostKeys(run.known_hosts), first_files=first_files, listener=run.listener)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.inventory import sync_files
@@ -27,4 +29,6 @@ def first_contact(run: Context) -> None:
 
 def baseline(run: Context) -> None:
     """Names, vRack, packages, time, kernel, storage, sshd and firewall of every node, all nodes at once."""
-    run.on_hosts(run.hosts, "Baseline", baseline_task, fleet=run.fleet, dry_run=run.dry_run)
+    signs = run.signatures
+    certificates = partial(signs.on_node, run.known_hosts, dry_run=run.dry_run) if signs else None
+    run.on_hosts(run.hosts, "Baseline", baseline_task, fleet=run.fleet, dry_run=run.dry_run, certificates=certificates)

@@ -77,7 +77,7 @@ class PrivateNode:
 
     def apply(self, resource: Resource, decision: Change) -> Applied:
         """Make the change that was decided."""
-        done = self.sh(apply_script([Step(resource.name, decision.script)], {}, NONCE))
+        done = self.sh(apply_script([Step(resource.name, decision.complete)], {}, NONCE))
         return parse_apply(done.stdout, done.stderr, NONCE)
 
     def converge(self, resource: Resource) -> list[str]:

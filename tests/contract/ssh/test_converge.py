@@ -22,7 +22,7 @@ from real_sshd import NODE, Sshd
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandFailed, CommandTimeout, HostKeyMismatch, InputError, NotConverged
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Resource, Unchanged
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Once, Resource, Unchanged
 from koprogo_fleet.hosts.resources import Absent, Directory, File, Line
 from koprogo_fleet.hosts.script import PENDING_DIRECTORY, Handler, handler_id
 from koprogo_fleet.ssh.connection import CONNECTION_NAME, FleetSsh, session_for
@@ -347,3 +347,35 @@ def test_several_lines_of_one_file_are_one_round(nornir: Nornir, tmp_path: Path)
 
     assert "Port 2222\nPermitRootLogin no\nX11Forwarding no\n" == file.read_text()
     assert (3, False) == (len(first.differences), second.changed)
+
+
+def test_what_many_need_is_run_once_after_the_last(nornir: Nornir, tmp_path: Path) -> None:
+    """Changes share a command: it runs once, with what each of them needs, and not at all if one of them fails."""
+
+    @dataclass(frozen=True)
+    class Shared(Shell):
+        def decide(self, _fact: Fact) -> Decision:
+            note = Once("note", f"printf '%s\\n' >>{tmp_path}/log", f"it's {self.name}")
+            return Change((Difference(Operation.CHANGE, self.name),), self.script, once=(note, note))
+
+    resources = [Shared(f"echo {name} >>{tmp_path}/log", name) for name in "ab"]
+
+    with pytest.raises(CommandFailed, match="c: exit status 3"):
+        run(nornir, [*resources, Shared("exit 3", "c")])
+    assert (tmp_path / "log").read_text() == "a\nb\n"
+
+    run(nornir, resources)
+    assert (tmp_path / "log").read_text() == "a\nb\na\nb\nit's a\nit's b\n"
+
+
+def test_a_shared_command_that_fails_is_named(nornir: Nornir, tmp_path: Path) -> None:
+    """What runs once for all changes fails under its own name."""
+
+    @dataclass(frozen=True)
+    class Shared(Shell):
+        def decide(self, _fact: Fact) -> Decision:
+            missing = Once("sync", "cat --", f"{tmp_path}/none")
+            return Change((Difference(Operation.CHANGE, self.name),), self.script, once=(missing,))
+
+    with pytest.raises(CommandFailed, match=f"sync {tmp_path}/none: exit status 1"):
+        run(nornir, [Shared("true")])

@@ -13,6 +13,7 @@ from real_sshd import Sshd, running_sshd, sshd_program
 
 from koprogo_fleet.core.errors import InputError, LoginRefused
 from koprogo_fleet.ssh.connection import Login, connect
+from koprogo_fleet.ssh.user_keys import ensure_private_key
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,21 @@ def test_refused_certificate_is_explained(trusting: Sshd, key: Path) -> None:
         connect(certified(trusting, key, "somebody", "-2h:-1h"))
 
     assert "for somebody, until" in str(caught.value.cause)
+    assert "koprogo-fleet inventory sync" in str(caught.value.next_step)
+
+
+def test_a_node_that_does_not_trust_the_authority_yet(trusting: Sshd, sshd: Sshd) -> None:
+    """A node that knows the key itself lets it in although the certificate that comes first means nothing to it."""
+    ours = sshd.login.private_key
+    assert ours is not None
+    public_line = ensure_private_key(ours)
+    ours.with_suffix(".pub").write_text(public_line)
+    certified(trusting, ours, trusting.login.user)
+
+    session = connect(replace(sshd.login, certificate=ours.with_name(f"{ours.name}-cert.pub")))
+
+    assert b"in\n" == session.run("echo in", timeout=10).stdout
+    session.close()
 
 
 @pytest.mark.parametrize("key", [("ed25519",)], indirect=True)

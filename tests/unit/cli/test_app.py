@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from koprogo_fleet.cli import app
+from koprogo_fleet.cli import app, options, provision
 from koprogo_fleet.core.errors import InputError, KoprogoError, NotConverged
+from koprogo_fleet.workflows import provision as workflow
+from koprogo_fleet.workflows import target
 
 COMMAND = Path(sys.executable).with_name("koprogo-fleet")
 
@@ -129,3 +131,9 @@ def test_a_signal_ends_the_program_with_130(tmp_path: Path) -> None:
         _, shown = running.communicate(timeout=20)
 
     assert (130, "Interrupted. Run the same command again: it goes on from here.\n") == (running.returncode, shown)
+
+
+def test_what_options_repeat_is_what_the_workflows_say() -> None:
+    """What the options say for themselves, so that --help need not import the workflows, is the same there."""
+    assert (target.LAB, target.OVH) == tuple(options.TargetKind)
+    assert workflow.BOOT_SECONDS == provision.BOOT_SECONDS

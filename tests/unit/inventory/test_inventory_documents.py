@@ -10,11 +10,12 @@ import pytest
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.inventory.documents import Documents, documents
+from koprogo_fleet.inventory.documents import Documents, certificate_of, documents
 from koprogo_fleet.inventory.observe import Observed, VrackPort
 from koprogo_fleet.inventory.sync import known_ports, refuse_losses
 from koprogo_fleet.ovh.instances import Address, Instance, InstanceInterface
 from koprogo_fleet.ovh.volumes import Volume
+from koprogo_fleet.ssh.login import login_of
 
 KEY = Path("/state/koprogo/id_ed25519")
 FLEET = Fleet.model_validate(
@@ -99,6 +100,41 @@ def test_a_host_says_everything_that_tasks_need() -> None:
             },
         },
     }
+
+
+def test_certificate_and_jump_host() -> None:
+    """What fleet.yaml says of certificates and of the way to the nodes is in every host's extras, and nothing more."""
+    jump = {"address": "203.0.113.7", "host": "bastion", "user": "us"}
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "ssh": {"user": "admin", "certificates": {}, "jump": jump}})
+    certificate = Path("/state/koprogo/id_ed25519-cert.pub")
+    for host in documents(fleet, OBSERVED, KEY, certificate).hosts.values():
+        extras = host["connection_options"]["fleet_ssh"]["extras"]
+
+        assert str(certificate) == extras["certificate"]
+        assert {"host": "bastion", "address": "203.0.113.7", "port": 22, "user": "us"} == extras["jump"]
+        login = login_of(host["hostname"], host["username"], None, host["port"], extras)
+        assert login.jump is not None
+        assert ("bastion", "us", certificate) == (login.jump.host, login.jump.user, login.jump.certificate)
+
+
+def test_a_jump_host_without_a_name_or_user() -> None:
+    """It is known by its address, and its user is the nodes'."""
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "ssh": {"jump": {"address": "203.0.113.7", "port": 2222}}})
+    host = documents(fleet, OBSERVED, KEY).hosts["koprogo-cp-1"]
+
+    assert {"host": "203.0.113.7", "address": "203.0.113.7", "port": 2222} == (
+        host["connection_options"]["fleet_ssh"]["extras"]["jump"]
+    )
+
+
+def test_where_the_certificate_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It lies in the fleet's private directory, by the key's name, as ssh names it; without the words there is none."""
+    monkeypatch.setenv("KOPROGO_STATE_DIR", str(tmp_path))
+    ssh = {"private_key": "/home/us/.ssh/work", "certificates": {}}
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "ssh": ssh})
+
+    assert tmp_path / "koprogo" / "work-cert.pub" == certificate_of(fleet)
+    assert certificate_of(FLEET) is None
 
 
 def test_the_files_do_not_depend_on_the_order_of_the_answer() -> None:

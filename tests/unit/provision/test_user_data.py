@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
 from koprogo_fleet.core.secret import Secret
@@ -23,6 +25,15 @@ def test_document() -> None:
     assert ("default", "debian", ["ssh-ed25519 AAAA us"]) == (default, ours["name"], ours["ssh_authorized_keys"])
     assert ours["sudo"].endswith("NOPASSWD:ALL")
     assert (True, False) == (document["ssh_deletekeys"], document["manage_etc_hosts"])
+
+
+def test_files() -> None:
+    """What the node should have from its first boot is written by cloud-init; without any, nothing is."""
+    item = {"path": "/etc/ssh/x", "content": "y\n", "permissions": "0644"}
+    with_files = yaml.safe_load(user_data(replace(IDENTITY, files=[item])).reveal())
+
+    assert [item] == with_files["write_files"]
+    assert [] == yaml.safe_load(user_data(IDENTITY).reveal())["write_files"]
 
 
 def test_host_key_does_not_show() -> None:

@@ -9,7 +9,7 @@ from nornir.core.task import Result
 from nornir.plugins.runners import SerialRunner
 
 from koprogo_fleet.core.errors import InputError
-from koprogo_tasks.reboot import reboot
+from koprogo_tasks import reboot
 
 NODE = "koprogo-cp-1"
 

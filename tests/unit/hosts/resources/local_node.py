@@ -35,5 +35,5 @@ def mend(resource: Resource) -> Applied:
     """Look, decide and change, for real."""
     decision = decide(resource)
     assert isinstance(decision, Change), decision
-    done = sh(apply_script([Step(resource.name, decision.script)], {}, NONCE, "/nonexistent"))
+    done = sh(apply_script([Step(resource.name, decision.complete)], {}, NONCE, "/nonexistent"))
     return parse_apply(done.stdout, done.stderr, NONCE)

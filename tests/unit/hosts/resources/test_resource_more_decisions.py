@@ -125,7 +125,7 @@ CHANGES: dict[str, tuple[Resource, Fact, list[str], list[str]]] = {
             "change service backup.service: not installed -> running",
             "change start of service backup.service at boot: not installed -> enabled",
         ],
-        ["systemctl daemon-reload", "systemctl --quiet enable", "systemctl restart -- backup.service"],
+        ["systemctl --quiet --no-reload enable", "systemctl daemon-reload", "systemctl restart -- backup.service"],
     ),
     "unit whose file changed": (
         UNIT,
@@ -299,7 +299,7 @@ def test_differences_are_named_and_mended(case: str) -> None:
 
     assert isinstance(decision, Change), decision
     assert expected == [str(difference) for difference in decision.differences]
-    assert [] == [command for command in commands if command not in decision.script]
+    assert [] == [command for command in commands if command not in decision.complete]
 
 
 @pytest.mark.parametrize("case", UNCHANGED)
@@ -337,7 +337,7 @@ def test_script_is_shell(case: str) -> None:
     decision = resource.decide(fact)
     assert isinstance(decision, Change)
 
-    for script in (resource.look(), decision.script):
+    for script in (resource.look(), decision.complete):
         done = sh(f"set -n\n{script}\n".encode())
         assert (0, b"") == (done.returncode, done.stderr)
 

@@ -10,7 +10,7 @@ from koprogo_fleet.hosts.fence import BUSY, claim_script, guard, refusal
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def claim(task: Task, run_id: str, seconds: float = 120, listener: Listener = ignore) -> Result:

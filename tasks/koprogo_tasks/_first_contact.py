@@ -45,7 +45,11 @@ def first_contact(task: Task, seconds: float = 300, listener: Listener = ignore)
             session = session_for(host, task.nornir.config)
         except (Unreachable, LoginRefused) as error:
             raise NotYet(error.seen) from error
-        result = json.loads(session.run("sh -s", stdin=CLOUD_INIT_RESULT.encode(), timeout=20).stdout or '"no answer"')
+        answer = session.run("sh -s", stdin=CLOUD_INIT_RESULT.encode(), timeout=20).stdout
+        try:
+            result = json.loads(answer or '"no answer"')
+        except ValueError as error:
+            raise NotYet(f"cloud-init: its result is not JSON: {answer[:100]!r}") from error
         if isinstance(result, str):
             raise NotYet(f"cloud-init: {result}")
         if errors := result["v1"]["errors"]:
