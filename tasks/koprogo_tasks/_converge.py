@@ -8,7 +8,9 @@ mends all of it. A run that has nothing to do asks once and changes nothing.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from nornir.core.task import Result, Task
@@ -33,7 +35,8 @@ from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Completed, Session
 from koprogo_tasks._permit import permit_for
 
-_TIMED_OUT = (124, 137)
+_TIMED_OUT = 124
+_KILLED = 137
 _MARGIN_SECONDS = 15.0
 _NO_HANDLERS: Mapping[str, str | Handler] = MappingProxyType({})
 
@@ -119,7 +122,7 @@ def _gather(session: Session, resources: Sequence[Resource], timeout: float) -> 
     nonce = secrets.token_hex(16)
     what = f"look at {len(resources)} resources"
     completed = _run_script(session, gather_script(resources, nonce), timeout)
-    if completed.exit_status in _TIMED_OUT:
+    if completed.exit_status == _TIMED_OUT:
         raise CommandTimeout(
             session.host, f"{what}: no end within {timeout:.0f} s", next_step="look at the node's load"
         )
@@ -155,20 +158,32 @@ def _apply(
     )
     if applied.exit_status is not None:
         raise command_failed(session.host, what, Completed(applied.exit_status, applied.stdout, applied.stderr))
-    if completed.exit_status in _TIMED_OUT:
+    if completed.exit_status == _TIMED_OUT:
         tail = (applied.stdout + applied.stderr).decode(errors="replace").strip()[-500:]
         raise CommandTimeout(
             session.host,
             f"{what}: no end within {timeout:.0f} s" + (f"; it said: {tail}" if tail else ""),
             next_step="run the same again: it looks first, and does what is left",
         )
+    if completed.exit_status == _KILLED:
+        raise SessionLost(
+            session.host,
+            f"{what}: the script was killed on the node, the result is unknown",
+            cause="the node is out of memory, or somebody killed it",
+            next_step="run the same again: it looks first, and does what is left",
+        )
     raise command_failed(session.host, f"{what}: the script was ended", completed)
 
 
 def _run_script(session: Session, script: bytes, timeout: float) -> Completed:
-    # Ended on the node itself too: a script must not go on when nobody waits for it any more.
+    # Ended on the node itself too: a script must not go on when nobody waits for it any more. timeout ends with the same
+    # status after its own kill as when the script was killed by another: the time that it took tells them apart.
     command = f"timeout --kill-after=5 {timeout:.0f} sh -s"
-    return session.run_as_root(command, stdin=script, timeout=timeout + _MARGIN_SECONDS)
+    started = time.monotonic()
+    completed = session.run_as_root(command, stdin=script, timeout=timeout + _MARGIN_SECONDS)
+    if completed.exit_status == _KILLED and time.monotonic() - started >= timeout:
+        return replace(completed, exit_status=_TIMED_OUT)
+    return completed
 
 
 def _stop_if_refused(host: str, decisions: Sequence[tuple[Resource, Decision]]) -> None:

@@ -72,7 +72,7 @@ class CommandLines:
         self._thread.join(10)
 
     def _run(self) -> None:
-        while not self._stop.wait(SAMPLE_SECONDS):
+        while not (self.samples and self._stop.wait(SAMPLE_SECONDS)):
             self.samples += 1
             for process in Path("/proc").glob("[0-9]*"):
                 for name in ("cmdline", "environ"):

@@ -17,7 +17,8 @@ def state(fleet: Fleet, host: str) -> str:
     """Return what a run leaves on a node: the content, owner and mode of its files, and which services run."""
     places = "/etc/ssh/sshd_config.d /etc/rancher /etc/hosts /etc/sysctl.d /etc/systemd/network /etc/ufw/user.rules"
     listed = f"find {places} -type f -exec sha256sum {{}} + -exec stat -c '%n %U %a' {{}} + | sort"
-    return console(fleet, host, f"{listed}; systemctl is-active k3s k3s-agent ssh || :; ls /run/koprogo-fleet || :")
+    pending = "find /run -path '/run/koprogo-fleet/*' -type f"
+    return console(fleet, host, f"{listed}; systemctl is-active k3s k3s-agent ssh || :; {pending}")
 
 
 def test_a_run_killed_at_any_record_is_continued(fleet: Fleet) -> None:
