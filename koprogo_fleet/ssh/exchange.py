@@ -11,6 +11,7 @@ from typing import Protocol
 import paramiko
 
 _CHUNK = 32 * 1024
+_MAX_BEFORE = 64 * 1024
 _WINDOW_FULL_SECONDS = 0.005
 
 
@@ -49,13 +50,15 @@ class Exchange:
         channel: the command's; used by nobody else.
         stdin: what the command reads.
         max_output: bytes kept of each stream.
+        mark: what is on stdout where the command's own begins.
         prelude: what comes before the command, if anything does.
     """
 
     def __init__(
-        self, channel: paramiko.Channel, stdin: Readable, max_output: int, prelude: Prelude | None = None
+        self, channel: paramiko.Channel, stdin: Readable, max_output: int, mark: bytes, prelude: Prelude | None = None
     ) -> None:
         self._channel = channel
+        self._begin = _Begin(mark)
         self._feed = _Feed(channel, stdin)
         self._prelude = prelude
         self._out, self._err = _Capture(max_output), _Capture(max_output)
@@ -80,6 +83,7 @@ class Exchange:
                     break
                 if self._channel.exit_status == -1:
                     raise EOFError
+                self._out.add(self._begin.missed())
                 return Completed(self._channel.exit_status, self._out.kept(), self._err.kept())
             pause = self._feed.advance() if self._prelude is None or self._prelude.is_over else math.inf
             if not out and not err:
@@ -98,10 +102,11 @@ class Exchange:
             self._err.add(err)
         out = _take(self._channel.recv)
         if out:
-            self._out.add(out)
+            self._out.add(self._begin.after(out))
         return out, err
 
     def _so_far(self) -> str:
+        self._out.add(self._begin.missed())
         told = ""
         if self._channel.status_event.is_set():
             told += (
@@ -166,6 +171,35 @@ class _Feed:
             if self._channel.recv_ready() or self._channel.recv_stderr_ready():
                 return 0.0
         return math.inf if self._ended else _WINDOW_FULL_SECONDS
+
+
+class _Begin:
+    """
+    Finds where the command begins to speak: a login shell may have said something before (``.bashrc``).
+
+    Where the mark never comes, no command was run, and all is the login shell's: it says why.
+    """
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark: bytes | None = mark
+        self._before = b""
+
+    def after(self, data: bytes) -> bytes:
+        """Take what came; return what of it is the command's own."""
+        if self._mark is None:
+            return data
+        self._before += data
+        _, found, own = self._before.partition(self._mark)
+        if found:
+            self._mark, self._before = None, b""
+            return own
+        self._before = self._before[-_MAX_BEFORE:]
+        return b""
+
+    def missed(self) -> bytes:
+        """Return what is still held back, now that nothing more comes."""
+        held, self._before = self._before, b""
+        return held
 
 
 class _Capture:

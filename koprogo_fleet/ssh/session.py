@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import time
 from collections.abc import Generator
@@ -46,6 +47,8 @@ class Session:
     ) -> Completed:
         """
         Run *command* in the user's login shell and wait until it ends.
+
+        What that shell itself says before, on stdout, is not the command's and is left out.
 
         Args:
             command: visible to every user of the node (``ps``): secrets go through *stdin*.
@@ -131,9 +134,11 @@ class Session:
     ) -> Completed:
         deadline = time.monotonic() + timeout
         channel = self._open_channel(min(timeout, _CHANNEL_SECONDS))
+        mark = secrets.token_hex(16)
+        readable = BytesIO(stdin) if isinstance(stdin, bytes) else stdin
         try:
-            exchange = Exchange(channel, BytesIO(stdin) if isinstance(stdin, bytes) else stdin, max_output, prelude)
-            self._transport.start_command(channel, line)
+            exchange = Exchange(channel, readable, max_output, mark.encode(), prelude)
+            self._transport.start_command(channel, f"printf %s {mark}; {line}")
             return exchange.finish(deadline)
         except (paramiko.SSHException, EOFError, OSError) as error:
             if isinstance(error, TimeoutError) or time.monotonic() > deadline:

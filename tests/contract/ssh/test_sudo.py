@@ -130,6 +130,23 @@ def test_no_password_where_none_is_asked(person: Person, log_in: LogIn, terminal
         assert log_in(password).run_as_root(ECHO, stdin=BINARY, timeout=60) == Completed(3, BINARY, b"\xfferr")
 
 
+def test_login_shell_that_talks(person: Person, log_in: LogIn) -> None:
+    """What a login shell says before the command is not its answer; one that runs no command says why."""
+    person.may("%u ALL=(ALL) NOPASSWD: ALL")
+    home = person.sshd.log.parent / "home"
+    home.mkdir()
+    (home / ".bashrc").write_text("printf 'noise\\n\\033[31m\\377'; head -c 300000 /dev/zero; echo noise >&2\n")
+    subprocess.run(["usermod", "-s", "/bin/bash", "-d", home, person.name], check=True, timeout=30)
+    session = log_in()
+
+    assert session.run("cat", stdin=BINARY, timeout=60).stdout == BINARY
+    assert session.run_as_root(ECHO, stdin=BINARY, timeout=60) == Completed(3, BINARY, b"\xfferr")
+
+    subprocess.run(["usermod", "-s", "/usr/sbin/nologin", person.name], check=True, timeout=30)
+    refused = log_in().run("true", timeout=60)
+    assert (1, b"This account is currently not available.\n") == (refused.exit_status, refused.stdout)
+
+
 def test_cached_ticket(person: Person, log_in: LogIn) -> None:
     """When sudo remembers the password it does not ask, and the password does not end up in the command's stdin."""
     person.may("Defaults:%u timestamp_type=global", "%u ALL=(ALL) ALL")
