@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
     install(session, "test")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("pytest", *([] if named else (*TESTS, "--ignore=tests/lab/soak")), *session.posargs)
+    session.run("pytest", "--durations=25", *([] if named else (*TESTS, "--ignore=tests/lab/soak")), *session.posargs)
 
 
 @nox.session(default=False)
