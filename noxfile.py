@@ -43,7 +43,15 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
     install(session, "test")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
-    session.run("pytest", "--durations=25", *([] if named else (*TESTS, "--ignore=tests/lab/soak")), *session.posargs)
+    chosen = [] if named else [*TESTS, "--ignore=tests/lab/soak", "-m", "not exhaustive"]
+    session.run("pytest", "--durations=25", *chosen, *session.posargs)
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run all tests on the lab, with every fault of docs/reference/faults.md."""
+    install(session, "test")
+    session.run("pytest", "--durations=25", "tests/lab", "--ignore=tests/lab/soak", *session.posargs)
 
 
 @nox.session(default=False)

@@ -60,6 +60,7 @@ def changes_of(fleet: Fleet, host: str) -> str:
     return console(fleet, host, f"{units}; find {files} -type f -exec sha256sum {{}} + | sort -k 2")
 
 
+@pytest.mark.exhaustive
 def test_lost_connections_leave_unknown_results(fleet: Fleet) -> None:
     """A reset and a silence under a change are unknown results in the journal; the others' changes end well."""
     cut, mute, other = WORKERS
@@ -108,6 +109,7 @@ def test_without_two_servers_the_third_is_left_alone(fleet: Fleet) -> None:
     console(fleet, third, "sed -i '/^debug: true$/d' /etc/rancher/k3s/config.yaml")
 
 
+@pytest.mark.exhaustive
 def test_one_server_that_cannot_be_reached_is_named(fleet: Fleet) -> None:
     """One of three counts as a failure by its name, and forbids to disrupt another one, for it may be down."""
     first, _, third = SERVERS
@@ -146,6 +148,7 @@ def test_a_paused_run_that_was_overtaken_is_refused(fleet: Fleet) -> None:
     assert after == changes_of(fleet, worker)
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_reboots_under_a_change_is_mended_by_the_next_run(fleet: Fleet) -> None:
     """The change that was going on is unknown, the others end well, and the next run waits for the node to be back."""
     gone, other, _ = WORKERS
@@ -160,6 +163,7 @@ def test_a_node_that_reboots_under_a_change_is_mended_by_the_next_run(fleet: Fle
     assert {gone: None, other: "done"} == run.outcomes
 
 
+@pytest.mark.exhaustive
 def test_a_server_is_rebooted_while_the_quorum_survives_it(fleet: Fleet) -> None:
     """With proof of the quorum a server goes down and comes back as another boot, and its etcd with it."""
     server = SERVERS[2]
@@ -178,6 +182,7 @@ echo '1 noise' >&2
 """
 
 
+@pytest.mark.exhaustive
 def test_noise_is_not_taken_for_an_answer(fleet: Fleet) -> None:
     """Where each login talks, on both streams and in a broken locale, a run still knows what is the node's answer."""
     noisy = (SERVERS[0], WORKERS[0])
@@ -251,6 +256,7 @@ def _fence(fleet: Fleet, host: str) -> str:
     return console(fleet, host, "cat /var/lib/koprogo-fleet/fence")
 
 
+@pytest.mark.exhaustive
 def test_sudo_that_begins_to_ask_stops_the_run(fleet: Fleet) -> None:
     """When the user loses NOPASSWD in the middle, what runs ends, and the next command is refused in sudo's words."""
     worker = WORKERS[1]
@@ -286,6 +292,7 @@ def test_first_interrupt_lets_the_changes_end(fleet: Fleet) -> None:
     assert 0 == few.returncode, few.stdout
 
 
+@pytest.mark.exhaustive
 def test_second_interrupt_ends_the_run_at_once(fleet: Fleet) -> None:
     """After the second Ctrl-C the run has ended in seconds, with unknown results; the next one waits for the nodes."""
     with slow_drift(fleet, *WORKERS, seconds=9):

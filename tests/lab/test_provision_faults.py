@@ -78,6 +78,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(fleet: Fleet) -> None:
     assert_provision_mends(fleet)
 
 
+@pytest.mark.exhaustive
 def test_a_taken_port_is_named(fleet: Fleet) -> None:
     """A program that sits on port 6443 is the cause that the error gives."""
     server = "koprogo-cp-3"
@@ -133,7 +134,7 @@ def test_the_api_survives_one_server_and_says_why_not_two(fleet: Fleet) -> None:
     assert "after-one" in fleet.kubectl("get", "configmap", "-n", "default", "-o", "name")
 
 
-@pytest.mark.parametrize("seconds", [2.0, 9.0])
+@pytest.mark.parametrize("seconds", [2.0, pytest.param(9.0, marks=pytest.mark.exhaustive)])
 def test_a_killed_run_is_continued(fleet: Fleet, seconds: float) -> None:
     """Killed while it replaces a worker, the next run converges, and makes nothing twice. All moments: ./nox -s soak."""
     assert_continued(fleet, seconds)
