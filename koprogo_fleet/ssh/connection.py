@@ -67,11 +67,17 @@ def session_for(host: Host, configuration: Config) -> Session:
     """
     open_connection = host.connections.get(CONNECTION_NAME)
     if open_connection is not None and not open_connection.connection.is_alive():
-        host.close_connection(CONNECTION_NAME)
+        drop_session(host)
     session = host.get_connection(CONNECTION_NAME, configuration)
     if not isinstance(session, Session):
         raise TypeError(f"the connection {CONNECTION_NAME} is registered by another plugin: {type(session)}")
     return session
+
+
+def drop_session(host: Host) -> None:
+    """Close the open session to a Nornir host, if there is one: the next one is made anew."""
+    if CONNECTION_NAME in host.connections:
+        host.close_connection(CONNECTION_NAME)
 
 
 def connect(login: Login) -> Session:

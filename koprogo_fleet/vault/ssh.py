@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 import hvac  # type: ignore[import-untyped]
-import requests
-import tenacity
 
-from koprogo_fleet.core.errors import InputError, VaultError, VaultUnavailable
+from koprogo_fleet.core.errors import InputError, VaultError
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.vault.client import LOOPBACK, TIMEOUT
-from koprogo_fleet.vault.errors import explained, unreachable
+from koprogo_fleet.vault.connection import VaultConnection
 
 
-class SshAuthority:
+class SshAuthority(VaultConnection):
     """
     One mount of the SSH engine: a key of its own, which never leaves Vault.
 
@@ -34,38 +29,9 @@ class SshAuthority:
     """
 
     def __init__(
-        self,
-        address: str,
-        token: Secret,
-        ca: Path | None = None,
-        mount: str = "ssh-user",
-        *,
-        patience: float = 20.0,
+        self, address: str, token: Secret, ca: Path | None = None, mount: str = "ssh-user", *, patience: float = 20.0
     ) -> None:
-        self.address = address
-        self.mount = mount
-        self._session = requests.Session()
-        self._session.verify = str(ca) if ca is not None else True
-        self._session.trust_env = urlsplit(address).hostname not in LOOPBACK  # no proxy leads to our own loopback
-        self._client = hvac.Client(url=address, token=token.reveal(), timeout=TIMEOUT, session=self._session)
-        self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(VaultUnavailable),
-            stop=tenacity.stop_after_delay(patience),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
-            reraise=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        super().__init__(address, token, ca, mount, patience=patience)
 
     def ca_public_key(self) -> str:
         """
@@ -75,7 +41,7 @@ class SshAuthority:
             VaultError: the engine is not mounted there or has no key; or as :meth:`~koprogo_fleet.vault.Vault.read`.
         """
         what = f"read {self.mount}/config/ca"
-        answer = self._call(what, lambda: self._client.read(f"{self.mount}/config/ca"))
+        answer = self._ask(what, lambda: self._client.read(f"{self.mount}/config/ca"))
         return self._text(answer, "public_key", what)
 
     def sign_user_key(self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
@@ -121,25 +87,20 @@ class SshAuthority:
         if ttl is not None:
             data["ttl"] = f"{ttl.total_seconds():.0f}s"
         what = f"sign a {kind} key with {self.mount}/sign/{role}"
-        answer = self._call(what, lambda: self._client.write_data(f"{self.mount}/sign/{role}", data=data))
+        answer = self._ask(what, lambda: self._client.write_data(f"{self.mount}/sign/{role}", data=data))
         return self._text(answer, "signed_key", what)
 
-    def _call(self, what: str, call: Callable[[], Any]) -> Any:
-        def once() -> Any:
+    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
+        def found() -> Any:
             try:
                 return call()
             except hvac.exceptions.InvalidPath:
                 return None
-            except hvac.exceptions.VaultError as error:
-                # Not chained: the library's error holds the whole answer.
-                raise self._explained(error, what) from None
-            except requests.RequestException as error:
-                raise unreachable(error, self.address, what) from None
 
-        return self._retrying(once)
+        return self._retrying(self._call, what, found)
 
     def _explained(self, error: hvac.exceptions.VaultError, what: str) -> VaultError:
-        found = explained(error, self.address, what)
+        found = super()._explained(error, what)
         if isinstance(error, hvac.exceptions.Forbidden | hvac.exceptions.InvalidRequest):
             return type(found)(
                 found.seen,

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from koprogo_fleet.core.errors import MissingCredentials
 from koprogo_fleet.core.events import Listener
@@ -18,6 +19,9 @@ from koprogo_fleet.ovh.credentials import OvhCredentials, from_environment
 from koprogo_fleet.vault import settings as vault_settings
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.workflows.artifacts import K3sBinary, k3s_binary
+
+if TYPE_CHECKING:  # no lab on a machine that only talks to OVH
+    from koprogo_fleet.lab.lab import LabEndpoints
 
 LAB = "lab"
 OVH = "ovh"
@@ -111,6 +115,17 @@ def open_target(choice: Choice, listener: Listener, lab_name: str | None = None)
     return _lab(choice, listener, lab_name or os.environ.get("KOPROGO_LAB", "default"))
 
 
+def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
+    """Return the credentials of the lab's OVH API."""
+    return OvhCredentials(
+        endpoint=endpoints.ovh_url,
+        application_key=endpoints.application_key,
+        application_secret=endpoints.application_secret,
+        consumer_key=endpoints.consumer_key,
+        project_id=endpoints.project_id,
+    )
+
+
 def _lab(choice: Choice, listener: Listener, name: str) -> Target:
     from koprogo_fleet.lab import images, kubernetes, standin
     from koprogo_fleet.lab.image import ensure_image
@@ -127,13 +142,7 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
         choice.kind,
         f"{name!r}, {choice.reason}",
         choice.environment,
-        OvhCredentials(
-            endpoint=endpoints.ovh_url,
-            application_key=endpoints.application_key,
-            application_secret=endpoints.application_secret,
-            consumer_key=endpoints.consumer_key,
-            project_id=endpoints.project_id,
-        ),
+        lab_credentials(endpoints),
         VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca),
         k3s=lambda fleet: k3s_binary(fleet.k3s, listener, fallback=stand_in),
         images=images.ensure_images,

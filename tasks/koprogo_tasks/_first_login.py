@@ -20,7 +20,7 @@ from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.baseline.node import HANDLERS
 from koprogo_fleet.hosts.baseline.sshd import RELOAD_SSHD, sshd
 from koprogo_fleet.hosts.resources import AuthorizedKeys
-from koprogo_fleet.ssh.connection import CONNECTION_NAME, session_for
+from koprogo_fleet.ssh.connection import CONNECTION_NAME, drop_session, session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.ssh.session import Session
@@ -144,13 +144,13 @@ def _accepted(host: Host, configuration: Config, passwords: Passwords) -> tuple[
 
 @contextmanager
 def _by_password(host: Host, configuration: Config, password: Secret) -> Generator[Session]:
-    _drop(host)
+    drop_session(host)
     extras = {name: value for name, value in _extras(host).items() if name not in _OWN_PROOFS}
     host.open_connection(CONNECTION_NAME, configuration, password=password.reveal(), extras=extras)
     try:
         yield session_for(host, configuration)
     finally:
-        _drop(host)
+        drop_session(host)
 
 
 def _only_keys(task: Task, before: tuple[Difference, ...], dry_run: bool | None) -> Result:
@@ -171,7 +171,7 @@ def _log_in_anew(task: Task) -> None:
         except Unreachable as error:
             raise NotYet(error.seen) from error
 
-    _drop(host)
+    drop_session(host)
     wait_for(f"{host.name}: a login by key, with sshd's new settings", look, seconds=_SECONDS, interval=0.1)
 
 
@@ -205,8 +205,3 @@ def _own_public_line(host: Host) -> str:
 
 def _extras(host: Host) -> dict[str, Any]:
     return host.get_connection_parameters(CONNECTION_NAME).extras or {}
-
-
-def _drop(host: Host) -> None:
-    if CONNECTION_NAME in host.connections:
-        host.close_connection(CONNECTION_NAME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nornir.core.inventory import Host
 from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.diff import Difference, Operation
@@ -12,7 +11,7 @@ from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.permit import Action
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.fence import BUSY_SECONDS, guard, refusal
-from koprogo_fleet.ssh.connection import CONNECTION_NAME, session_for
+from koprogo_fleet.ssh.connection import drop_session, session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Session
 from koprogo_tasks._permit import permit_for
@@ -79,13 +78,8 @@ def _another_boot(task: Task, before: str) -> str:
     try:
         now = session_for(task.host, task.nornir.config).boot_id()
     except (Unreachable, LoginRefused, SessionLost, CommandTimeout) as error:  # sshd lets nobody in while it goes down
-        _drop(task.host)
+        drop_session(task.host)
         raise NotYet(error.seen) from error
     if now == before:
         raise NotYet("it has not gone down yet")
     return now
-
-
-def _drop(host: Host) -> None:
-    if CONNECTION_NAME in host.connections:
-        host.close_connection(CONNECTION_NAME)

@@ -16,9 +16,9 @@ from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.paths import LabPaths
 from koprogo_fleet.ovh.client import OvhApi
-from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.workflows.nornir import open_nornir
+from koprogo_fleet.workflows.target import lab_credentials
 
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("koprogo-fleet")
@@ -129,16 +129,7 @@ class Fleet:
     @property
     def api(self) -> OvhApi:
         """The lab's OVH API, for what a person does by hand."""
-        endpoints = Lab(self.lab).up()
-        return OvhApi(
-            OvhCredentials(
-                endpoint=endpoints.ovh_url,
-                application_key=endpoints.application_key,
-                application_secret=endpoints.application_secret,
-                consumer_key=endpoints.consumer_key,
-                project_id=endpoints.project_id,
-            )
-        )
+        return OvhApi(lab_credentials(Lab(self.lab).up()))
 
     def written(self) -> list[str]:
         """Return every call so far that the OVH API took as a write, as "POST /path"."""
@@ -148,7 +139,8 @@ class Fleet:
 
 
 def make_fleet(lab: str, root: Path) -> Fleet:
-    """Copy the example fleet to *root*."""
+    """Copy the example fleet to *root*; take down what a killed run has left of its lab."""
+    Lab(lab).down()
     fleet = Fleet(lab, root)
     shutil.copytree(CHECKOUT / "charts", root / "charts")
     fleet.inventory.mkdir(parents=True)

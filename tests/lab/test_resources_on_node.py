@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nornir.core import Nornir
-from nornir.core.configuration import Config, LoggingConfig
-from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
-from nornir.core.plugins.connections import ConnectionPluginRegister
-from nornir.core.state import GlobalState
 from nornir.core.task import MultiResult, Result, Task
-from nornir.plugins.runners import SerialRunner
+from one_node import NODE, one_node
 
-from koprogo_fleet.core.errors import CommandFailed, LoginRefused, Unreachable
+from koprogo_fleet.core.errors import CommandFailed
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.resource import Resource
 from koprogo_fleet.hosts.resources import (
     Absent,
@@ -36,21 +30,13 @@ from koprogo_fleet.hosts.resources import (
     Unit,
     User,
 )
-from koprogo_fleet.lab.lab import Lab
-from koprogo_fleet.lab.machines import PUBLIC_NETWORK, Machine, Port
-from koprogo_fleet.lab.network import LabNetwork
-from koprogo_fleet.lab.nspawn import NspawnMachines
-from koprogo_fleet.lab.paths import LabPaths
-from koprogo_fleet.lab.requirements import ensure_programs
-from koprogo_fleet.ssh.connection import CONNECTION_NAME, FleetSsh, session_for
-from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
+from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_tasks import converge
 
 pytestmark = pytest.mark.lab
 
 LAB = "t-resources"
-NODE = "node-1"
 
 SERVICE = """\
 [Unit]
@@ -83,68 +69,9 @@ def everything(key: str, word: str = "one") -> tuple[Resource, ...]:
 
 @pytest.fixture(scope="module")
 def nornir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nornir]:
-    """Boot one node, and wait until it lets us in."""
-    ensure_programs()
-    Lab(LAB).down()
-    paths, directory = LabPaths(LAB), tmp_path_factory.mktemp("keys")
-    paths.root.mkdir(mode=0o700, parents=True)
-    LabNetwork(paths).up()
-    ConnectionPluginRegister.register(CONNECTION_NAME, FleetSsh)
-    try:
-        nornir = boot(NspawnMachines(paths), directory)
+    """Boot one node."""
+    with one_node(LAB, tmp_path_factory.mktemp("keys")) as nornir:
         yield nornir
-        nornir.close_connections()
-    finally:
-        ConnectionPluginRegister.deregister(CONNECTION_NAME)
-        Lab(LAB).down()
-
-
-def boot(machines: NspawnMachines, directory: Path) -> Nornir:
-    """Return Nornir with the one node, once it is up."""
-    host_key = make_host_key()
-    indented = "\n".join(f"    {line}" for line in host_key.private_pem.reveal().splitlines())
-    user_data = (
-        f"#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}\n"
-        f"  ed25519_public: {host_key.public_line}\n"
-    )
-    subnet = machines.public_subnet
-    address = subnet[22]
-    machines.boot(
-        Machine(
-            id=str(uuid.uuid4()),
-            name=NODE,
-            user_data=user_data,
-            authorized_keys=(ensure_private_key(directory / "id_ed25519"),),
-            ports=(Port(PUBLIC_NETWORK, "fa:16:3e:00:02:22", address, subnet.prefixlen, subnet[1]),),
-        )
-    )
-    KnownHosts(directory / "known_hosts").put(NODE, host_key.public_line, [str(address)])
-    options = ConnectionOptions(
-        extras={
-            "private_key": str(directory / "id_ed25519"),
-            "known_hosts": str(directory / "known_hosts"),
-            "host_key_alias": NODE,
-            "connect_timeout": 3,
-        }
-    )
-    host = Host(NODE, str(address), 22, "debian", connection_options={CONNECTION_NAME: options}, defaults=Defaults())
-    nornir = Nornir(
-        Inventory(Hosts({NODE: host}), Groups(), Defaults()),
-        config=Config(logging=LoggingConfig(enabled=False)),
-        data=GlobalState(),
-        runner=SerialRunner(),
-    )
-
-    def lets_us_in() -> None:
-        try:
-            session = session_for(host, nornir.config)
-        except (Unreachable, LoginRefused) as error:
-            raise NotYet(str(error)) from error
-        if session.run("cloud-init status --wait", timeout=120).exit_status == 1:
-            raise NotYet("cloud-init failed")
-
-    wait_for(f"{NODE} lets us in", lets_us_in, seconds=120, interval=0.5)
-    return nornir
 
 
 @pytest.fixture(scope="module")
