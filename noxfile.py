@@ -11,7 +11,8 @@ nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-TESTS = ("tests/unit", "tests/lab", "tests/contract")  # the lab first: it builds what contracts are tested on
+TESTS = ("tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
+SIDE_BY_SIDE = ("-n3", "--dist=loadgroup", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -25,10 +26,10 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, and that imports go down (ruff, import-linter)."""
-    install(session, "lint")
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("lint-imports")
+    session.run("lint-imports", env={"PYTHONPATH": "tasks"})
 
 
 @nox.session
@@ -40,18 +41,31 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, the lab's included; ``-- -m 'not lab'`` for those that need no root."""
+    """Run the tests, the lab's and the documentation's included; ``-- -m 'not lab'`` for those that need no root."""
     install(session, "test")
     named = any(Path(argument.partition("::")[0]).exists() for argument in session.posargs)
-    chosen = [] if named else [*TESTS, "--ignore=tests/lab/soak", "-m", "not exhaustive"]
-    session.run("pytest", "--durations=25", *chosen, *session.posargs)
+    if named:
+        session.run("pytest", *session.posargs)
+        return
+    if not session.posargs:
+        session.run("koprogo-fleet", "lab", "build")  # takes both cores for minutes: before what has deadlines
+    session.run(
+        "pytest",
+        "--durations=25",
+        *SIDE_BY_SIDE,
+        *TESTS,
+        "--ignore=tests/lab/soak",
+        "-m",
+        "not exhaustive",
+        *session.posargs,
+    )
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Run all tests on the lab, with every fault of docs/reference/faults.md."""
     install(session, "test")
-    session.run("pytest", "--durations=25", "tests/lab", "--ignore=tests/lab/soak", *session.posargs)
+    session.run("pytest", "--durations=25", *SIDE_BY_SIDE, "tests/lab", "--ignore=tests/lab/soak", *session.posargs)
 
 
 @nox.session(default=False)
@@ -61,9 +75,9 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "tests/lab/soak", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Run the documentation: its examples, its commands, its links."""
+    """Run the documentation alone: its examples, its commands, its links."""
     install(session, "test")
     session.run("pytest", "tests/docs", *session.posargs)
 

@@ -33,6 +33,30 @@ def up(lab: LabName = DEFAULT_LAB) -> None:
 
 
 @app.command()
+def build() -> None:
+    """
+    Make what every lab needs and keep it in the cache: the nodes' image, the Kubernetes programs. Needs root.
+
+    `lab up` and `provision` do it themselves; this is for doing it beforehand, in CI or before a flight.
+
+    Example: sudo koprogo-fleet lab build
+    """
+    from koprogo_fleet.cli.render import PeopleView, people_console
+    from koprogo_fleet.core.paths import cache_dir
+    from koprogo_fleet.lab.image import ensure_image
+    from koprogo_fleet.lab.images import ensure_images
+    from koprogo_fleet.lab.kubernetes import ensure_binaries
+    from koprogo_fleet.lab.requirements import ensure_programs
+
+    with PeopleView(people_console()) as view:
+        ensure_programs(view.event)
+        ensure_binaries(ensure_image(view.event), view.event)
+        ensure_images(view.event)
+        view.pause()
+        people_console().print(f"All that a lab needs is in {cache_dir()}.")
+
+
+@app.command()
 def status(lab: LabName = DEFAULT_LAB, as_json: Json = False) -> None:
     """
     Show the lab's processes, networks and machines.

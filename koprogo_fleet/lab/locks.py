@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from koprogo_fleet.core.events import Listener, Note, ignore
 
@@ -29,7 +30,13 @@ def exclusive(path: Path, what: str, listener: Listener = ignore) -> Iterator[No
             if _is_still(path, stream.fileno()):
                 yield
                 return
+
+
+def _opened(path: Path) -> TextIO:
+    while True:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the holder has just removed the directory too
+            return path.open("a")
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

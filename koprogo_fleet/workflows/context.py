@@ -16,6 +16,7 @@ from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet, Node, Role
 from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
@@ -45,6 +46,7 @@ class Context:
         signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
+        tools: Helm and kubectl; None until the phase that gets them.
         artifacts: the K3s binary and images; empty until the phase that gets them.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
     """
@@ -62,6 +64,7 @@ class Context:
     boot_seconds: float = 0.0
     nodes_exist: bool = False
     nornir: Nornir | None = None
+    tools: Tools | None = None
     artifacts: Sequence[Artifact] = ()
     passwords: Tokens | None = None
 

@@ -28,7 +28,7 @@ AUTHORIZED_KEYS = "/home/debian/.ssh/authorized_keys"
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Provision one server with certificates."""
     fleet = make_fleet("t-certs", tmp_path_factory.mktemp("certs"))
     one_server(fleet, {"certificates": {}})
@@ -65,36 +65,36 @@ def by_netmiko(fleet: Fleet, command: str) -> str:
     return printed.strip()
 
 
-def test_no_key_is_needed(fleet: Fleet, tmp_path: Path) -> None:
+def test_no_key_is_needed(certified: Fleet, tmp_path: Path) -> None:
     """With no key authorized on the node, tasks and netmiko log in by certificate, and a run changes nothing."""
-    before = fleet.on(NODE, f"cat {HOST_CERTIFICATE}; truncate -s 0 {AUTHORIZED_KEYS}")
-    ours = login(fleet)
+    before = certified.on(NODE, f"cat {HOST_CERTIFICATE}; truncate -s 0 {AUTHORIZED_KEYS}")
+    ours = login(certified)
 
     assert isinstance(ours.certificate, Path)
     assert 0o600 == ours.certificate.stat().st_mode & 0o777
     with pytest.raises(LoginRefused):
         connect(replace(ours, certificate=None))
     connect(ours).close()
-    assert "debian" == by_netmiko(fleet, "id -un")
-    assert fleet.differences() == {}
-    assert {"changed": 0, "failed": 0}.items() <= fleet.summary("provision", "--yes").items()
-    assert before == fleet.on(NODE, f"cat {HOST_CERTIFICATE}")
+    assert "debian" == by_netmiko(certified, "id -un")
+    assert certified.differences() == {}
+    assert {"changed": 0, "failed": 0}.items() <= certified.summary("provision", "--yes").items()
+    assert before == certified.on(NODE, f"cat {HOST_CERTIFICATE}")
 
-    endpoints = Lab(fleet.lab).up()
+    endpoints = Lab(certified.lab).up()
     with SshAuthority(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca, "ssh-host") as hosts:
         (tmp_path / "known_hosts").write_text(f"@cert-authority koprogo-* {hosts.ca_public_key()}\n")
-    connect(replace(login(fleet), known_hosts=tmp_path / "known_hosts")).close()
+    connect(replace(login(certified), known_hosts=tmp_path / "known_hosts")).close()
 
 
-def test_a_certificate_that_is_lost_is_signed_anew(fleet: Fleet) -> None:
+def test_a_certificate_that_is_lost_is_signed_anew(certified: Fleet) -> None:
     """Without its certificate a node is one difference away from its desired state."""
-    fleet.on(NODE, f"rm {HOST_CERTIFICATE}")
+    certified.on(NODE, f"rm {HOST_CERTIFICATE}")
 
-    assert {NODE: ["host certificate"]} == fleet.differences()
-    assert {"changed": 1, "failed": 0}.items() <= fleet.summary("provision", "--yes").items()
+    assert {NODE: ["host certificate"]} == certified.differences()
+    assert {"changed": 1, "failed": 0}.items() <= certified.summary("provision", "--yes").items()
     told = subprocess.run(
         ["ssh-keygen", "-L", "-f", "-"],
-        input=fleet.on(NODE, f"cat {HOST_CERTIFICATE}"),
+        input=certified.on(NODE, f"cat {HOST_CERTIFICATE}"),
         capture_output=True,
         text=True,
         timeout=10,
@@ -103,25 +103,25 @@ def test_a_certificate_that_is_lost_is_signed_anew(fleet: Fleet) -> None:
     assert {NODE, "10.0.0.11"} == set(told.partition("Principals:")[2].partition("Critical Options:")[0].split())
 
 
-def test_a_node_that_exists_gets_them_and_loses_them(fleet: Fleet) -> None:
+def test_a_node_that_exists_gets_them_and_loses_them(certified: Fleet) -> None:
     """Certificates are for nodes that were made without them, too: the first run logs in by the key itself."""
     public_key = subprocess.run(
-        ["ssh-keygen", "-y", "-f", fleet.root / "state" / "koprogo" / "id_ed25519"],
+        ["ssh-keygen", "-y", "-f", certified.root / "state" / "koprogo" / "id_ed25519"],
         capture_output=True,
         text=True,
         timeout=10,
         check=True,
     ).stdout
-    fleet.on(NODE, f"cat > {AUTHORIZED_KEYS} <<'END'\n{public_key}END\n")
-    one_server(fleet, {})
-    assert fleet.summary("provision", "--yes")["failed"] == 0
-    assert "gone" == fleet.on(NODE, f"[ -e {DROP_IN} ] || echo gone").strip()
-    assert login(fleet).certificate is None
-    assert "debian" == by_netmiko(fleet, "id -un")
+    certified.on(NODE, f"cat > {AUTHORIZED_KEYS} <<'END'\n{public_key}END\n")
+    one_server(certified, {})
+    assert certified.summary("provision", "--yes")["failed"] == 0
+    assert "gone" == certified.on(NODE, f"[ -e {DROP_IN} ] || echo gone").strip()
+    assert login(certified).certificate is None
+    assert "debian" == by_netmiko(certified, "id -un")
 
-    one_server(fleet, {"certificates": {"minutes": 15}})
-    assert fleet.summary("provision", "--yes")["failed"] == 0
-    fleet.on(NODE, f"truncate -s 0 {AUTHORIZED_KEYS}")
+    one_server(certified, {"certificates": {"minutes": 15}})
+    assert certified.summary("provision", "--yes")["failed"] == 0
+    certified.on(NODE, f"truncate -s 0 {AUTHORIZED_KEYS}")
 
-    connect(login(fleet)).close()
-    assert fleet.differences() == {}
+    connect(login(certified)).close()
+    assert certified.differences() == {}

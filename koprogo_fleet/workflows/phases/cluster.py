@@ -7,6 +7,7 @@ from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
@@ -31,6 +32,7 @@ READY_SECONDS = 300.0
 
 def artifacts(run: Context) -> None:
     """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
+    run.tools = find_tools(run.listener)  # what cannot be had is told before a node has K3s
     binary = run.target.k3s(run.fleet)
     run.listener(Note(f"k3s is {binary.origin}"))
     run.artifacts = (

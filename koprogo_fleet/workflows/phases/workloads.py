@@ -33,9 +33,8 @@ def releases(run: Context) -> None:
         return
     file = run.directory / "releases.yaml"
     wanted = load_releases(file).in_order
-    tools = find_tools(run.listener)
     with run.cluster() as (_, kubeconfig):
-        helm = Helm(tools, kubeconfig)
+        helm = Helm(run.tools or find_tools(run.listener), kubeconfig)
         for release in wanted:
             chart = chart_directory(release, file)
             if run.dry_run:
