@@ -91,6 +91,7 @@ def test_iam_actions_are_named() -> None:
         (format_datetime(datetime.now(tz=UTC) + timedelta(hours=1), usegmt=True), 1800, 3600),
         (format_datetime(datetime.now(tz=UTC) - timedelta(seconds=30), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "a time to come", "a time gone by"],
 )
 def test_retry_after(header: str, at_least: float, at_most: float) -> None:
     """Retry-After is read as seconds and as a date, and is never negative."""
