@@ -11,8 +11,8 @@ nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-TESTS = ("tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
-SIDE_BY_SIDE = ("-n3", "--dist=loadgroup", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
+TESTS = ("tests/lab/provisioned", "tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
+SIDE_BY_SIDE = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -1,10 +1,18 @@
-"""What all tests need."""
+"""What all tests need: Ctrl-C for the programs they start, and company for those that run side by side."""
 
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
+ONE_FLEET = "tests/lab/provisioned/"
+"""The tests of all its files share a fleet, which is provisioned once."""
 
 
 def pytest_configure() -> None:
@@ -13,9 +21,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where tests run side by side, those of one file, and those on the fleet that is provisioned once."""
-    for item in items:
-        on_the_fleet = "fleet" in getattr(item, "fixturenames", ()) and item.path.parent.name == "lab"
-        item.add_marker(pytest.mark.xdist_group("fleet" if on_the_fleet else item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Keep the tests of a file in one process, and all those of the one fleet."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFleet(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return ONE_FLEET if nodeid.startswith(ONE_FLEET) else str(super()._split_scope(nodeid))
+
+    return ByFleet(config, log)

@@ -26,7 +26,7 @@ def test_the_test_exists(path: str, name: str) -> None:
 
 def test_the_lab_s_tests_are_all_named() -> None:
     """Each test of the engine's faults in the lab stands at its case."""
-    path = "tests/lab/test_engine_faults.py"
+    path = "tests/lab/provisioned/test_engine_faults.py"
     written = re.findall(r"^def (test_\w+)\(", (ROOT / path).read_text(), re.MULTILINE)
 
     assert sorted(written) == sorted(name for where, name in NAMED if where == path)

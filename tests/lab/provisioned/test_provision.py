@@ -92,7 +92,7 @@ def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
 
 def test_the_example_script_does_the_same_run(fleet: Fleet) -> None:
     """``examples/provision.py`` finds the fleet as desired, and says so for every host."""
-    script = Path(__file__).parents[2] / "examples" / "provision.py"
+    script = Path(__file__).parents[3] / "examples" / "provision.py"
     done = subprocess.run(
         [sys.executable, script, fleet.inventory.parent],
         env=fleet.environment,
