@@ -16,6 +16,7 @@ from nornir.core.inventory import Host
 from nornir.core.task import MultiResult, Result, Task
 
 from koprogo_fleet.core.errors import CommandTimeout, Interrupted, KoprogoError
+from koprogo_fleet.core.events import Note
 from koprogo_fleet.runner.connections import CancellableThread, Connections, refuse_if_cancelled
 from koprogo_fleet.runner.observers import Observers, SubtasksOnly
 from koprogo_fleet.runner.outcome import root_error
@@ -126,8 +127,10 @@ class HostRun(CancellableThread):
             result = task.start(self.host)
             tries += 1
             error = root_error(result) if result.failed else None
-            may_pass = isinstance(error, KoprogoError) and error.temporary
-            if not may_pass or tries > self._retries or not self._pause(tries):
+            if not (isinstance(error, KoprogoError) and error.temporary) or tries > self._retries:
+                return result
+            self._observers.tell(Note(f"{error.seen}; it is tried again ({tries} of {self._retries})"))
+            if not self._pause(tries):
                 return result
 
     def _pause(self, tries: int) -> bool:

@@ -32,6 +32,9 @@ from koprogo_fleet.workflows.run import Report, stop_at_failure
 from koprogo_fleet.workflows.target import Target
 from koprogo_tasks import Artifact
 
+RETRIES = 5
+"""For a connection that is lost, or a node that reboots, under a change: about half a minute in all."""
+
 
 @dataclass
 class Context:
@@ -103,7 +106,7 @@ class Context:
 
     def open_inventory(self) -> None:
         """Read the inventory files, now that they are right."""
-        self.nornir = open_nornir(self.directory)
+        self.nornir = open_nornir(self.directory, retries=0 if self.dry_run else RETRIES)
 
     def on_hosts(
         self, hosts: Iterable[str], phase: str, task: Callable[..., Result], **options: Any

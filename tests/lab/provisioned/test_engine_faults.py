@@ -61,8 +61,8 @@ def changes_of(fleet: Fleet, host: str) -> str:
 
 
 @pytest.mark.exhaustive
-def test_lost_connections_leave_unknown_results(fleet: Fleet) -> None:
-    """A reset and a silence under a change are unknown results in the journal; the others' changes end well."""
+def test_a_lost_connection_is_an_unknown_result_and_made_again(fleet: Fleet) -> None:
+    """After a reset the node is looked at again and its change ends; after silence nobody knows; others go on."""
     cut, mute, other = WORKERS
     with slow_drift(fleet, *WORKERS, seconds=6):
         run = Started(fleet)
@@ -72,10 +72,13 @@ def test_lost_connections_leave_unknown_results(fleet: Fleet) -> None:
             begin = time.monotonic()
             done = run.end()
 
-    assert 10 < time.monotonic() - begin < 40
+    assert 10 < time.monotonic() - begin < 150
     assert 2 == done.returncode
-    assert f"{cut}, {mute}: the connection ended in the middle of a command, its result is unknown" in done.stdout
-    assert {cut: None, mute: None, other: "done"} == run.outcomes
+    for host in (cut, mute):
+        assert f"{host}: the connection ended in the middle of a command, its result is unknown" in done.stdout
+    assert f"{mute}: cannot connect" in done.stdout
+    assert {cut: "done", mute: None, other: "done"} == run.outcomes
+    assert [None, "done"] == [change.outcome for change in run.journal.changes if change.host == cut]
     assert "failed" == run.journal.state
     mend(fleet)
 
@@ -149,18 +152,18 @@ def test_a_paused_run_that_was_overtaken_is_refused(fleet: Fleet) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_node_that_reboots_under_a_change_is_mended_by_the_next_run(fleet: Fleet) -> None:
-    """The change that was going on is unknown, the others end well, and the next run waits for the node to be back."""
+def test_a_node_that_reboots_under_a_change_is_waited_for(fleet: Fleet) -> None:
+    """The change that was going on is unknown; the node is looked at again once it is back, and the change made."""
     gone, other, _ = WORKERS
     with slow_drift(fleet, gone, other, seconds=6):
         run = Started(fleet)
         run.wait_until_it_changes(gone, other)
         pull_the_plug(fleet, gone)
         done = run.end()
-        mend(fleet)
 
-    assert 2 == done.returncode
-    assert {gone: None, other: "done"} == run.outcomes
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert {gone: "done", other: "done"} == run.outcomes
+    assert [None, "done"] == [change.outcome for change in run.journal.changes if change.host == gone]
 
 
 @pytest.mark.exhaustive

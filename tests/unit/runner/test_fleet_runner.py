@@ -347,8 +347,9 @@ def test_task_that_ends_its_thread() -> None:
     ("retries", "error", "tries"), [(2, SessionLost, 2), (0, SessionLost, 1), (3, CommandTimeout, 1)]
 )
 def test_only_temporary_errors_are_tried_again(retries: int, error: type[KoprogoError], tries: int) -> None:
-    """A temporary error is tried again and may pass; any other is not; processors see one start and one end."""
+    """A temporary error is tried again, which is told, and may pass; processors see one start and one end."""
     watcher = Watcher()
+    events: list[Event] = []
     tried: list[str] = []
 
     def task(task: Task) -> Result:
@@ -357,9 +358,12 @@ def test_only_temporary_errors_are_tried_again(retries: int, error: type[Koprogo
             raise error(task.host.name, "gone")  # type: ignore[call-arg, arg-type]
         return Result(task.host)
 
-    result = fleet(FleetRunner(retries=retries), agents(1), [watcher]).run(task=task)
+    result = fleet(FleetRunner(retries=retries, listener=events.append), agents(1), [watcher]).run(task=task)
 
     assert tries == len(tried)
+    assert [f"agent-1: gone; it is tried again (1 of {retries})"] * (tries - 1) == [
+        event.text for event in events if isinstance(event, Note)
+    ]
     assert result.failed == (tries == 1)
     assert ["task_started", "task_instance_started", "task_instance_completed", "task_completed"] == [
         method for method, _ in watcher.told
