@@ -153,6 +153,11 @@ class Cluster:
             for key, value in (found.get("data") or {}).items()
         }
 
+    def owners(self, api_version: str, kind: str, name: str, namespace: str) -> frozenset[str]:
+        """Return the uids of the objects that an object belongs to: it is deleted when all of them are gone."""
+        metadata = (self.get(api_version, kind, name, namespace) or {}).get("metadata") or {}
+        return frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ())
+
     def apply(self, manifest: Mapping[str, Any], field_manager: str = FIELD_MANAGER) -> dict[str, Any]:
         """
         Create or change an object by server-side apply, and return what it is now.

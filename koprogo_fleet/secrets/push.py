@@ -158,15 +158,20 @@ def _certificate(cluster: Cluster, seconds: float, listener: Listener) -> str:
 
 
 def _prove(bundle: Bundle, in_vault: InVault, cluster: Cluster, seconds: float, listener: Listener) -> None:
-    """Wait until the Secret itself is right: a status may be old, content is not."""
+    """Wait until the Secret itself is right: a status may be old, content is not. And that it is there to stay."""
     wanted = bundle.values(in_vault)
 
     def look() -> None:
-        live = cluster.secret(bundle.namespace, bundle.name)
-        if live == wanted:
+        live, sealed = cluster.secret(bundle.namespace, bundle.name), _sealed(bundle, cluster)
+        if live is None:
+            seen = "there is no Secret"
+        elif live != wanted:
+            seen = "the Secret holds other values"
+        elif _belongs_to_another(bundle, sealed, cluster):
+            seen = "the Secret belongs to a SealedSecret that was deleted, and will be deleted with it"
+        else:
             return
-        seen = "there is no Secret" if live is None else "the Secret holds other values"
-        raise NotYet(f"{seen}; {_controller_says(_sealed(bundle, cluster))}")
+        raise NotYet(f"{seen}; {_controller_says(sealed)}")
 
     wait_for(
         f"the Secret {bundle} holds what Vault has",
@@ -177,6 +182,12 @@ def _prove(bundle: Bundle, in_vault: InVault, cluster: Cluster, seconds: float, 
         cause="the controller cannot unseal it, or does not run",
         next_step=f"kubectl --namespace {bundle.namespace} describe sealedsecret {bundle.name}",
     )
+
+
+def _belongs_to_another(bundle: Bundle, sealed: Mapping[str, Any] | None, cluster: Cluster) -> bool:
+    """Say whether Kubernetes will collect the Secret as garbage, whatever it holds at this moment."""
+    owners = cluster.owners("v1", "Secret", bundle.name, bundle.namespace)
+    return bool(owners) and sealed is not None and sealed["metadata"]["uid"] not in owners
 
 
 def _controller_says(sealed: Mapping[str, Any] | None) -> str:

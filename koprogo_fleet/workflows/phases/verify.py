@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from koprogo_fleet.core.errors import NotConverged
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm.releases import load_releases
@@ -21,8 +20,7 @@ def verify(run: Context) -> None:
     Check nodes, etcd, and the probes of the releases.
 
     Raises:
-        WaitTimeout: a node does not become Ready, or a probe is not answered.
-        NotConverged: etcd is not healthy on every server.
+        WaitTimeout: a node does not become Ready, an etcd member not healthy, or a probe is not answered.
     """
     with run.cluster() as (cluster, _):
         wait_for(
@@ -43,10 +41,21 @@ def _nodes_ready(run: Context, cluster: Cluster) -> None:
 
 
 def _etcd(run: Context) -> None:
-    outcomes = run.on_hosts(run.of_role(Role.SERVER), PHASE, k3s_health)
-    healths = [outcome.value for outcome in outcomes.values()]
-    if not all(health.etcd_healthy for health in healths):
-        raise NotConverged(explain(healths), next_step="koprogo-fleet k3s status")
+    """Wait for every member: one that is slow for a moment is not ill."""
+
+    def look() -> None:
+        outcomes = run.on_hosts(run.of_role(Role.SERVER), PHASE, k3s_health)
+        healths = [outcome.value for outcome in outcomes.values()]
+        if not all(health.etcd_healthy for health in healths):
+            raise NotYet(explain(healths))
+
+    wait_for(
+        "every etcd member healthy",
+        look,
+        seconds=ANSWER_SECONDS,
+        listener=run.listener,
+        next_step="koprogo-fleet k3s status",
+    )
 
 
 def _probes(run: Context) -> None:

@@ -160,8 +160,10 @@ def test_deleted_sealed_secret(vault: Vault, cluster: Cluster, namespace: str) -
 
     assert push.apply(specs, vault, cluster) != ()
 
-    assert cluster.get(API_VERSION, KIND, "api", namespace) is not None
+    sealed = cluster.get(API_VERSION, KIND, "api", namespace)
+    assert sealed is not None
     assert cluster.secret(namespace, "api") == before
+    assert cluster.owners("v1", "Secret", "api", namespace) == {sealed["metadata"]["uid"]}, "it would be collected"
 
 
 @pytest.mark.usefixtures("controller")

@@ -236,6 +236,7 @@ def test_who_holds_apt_s_lock_is_named(fleet: Fleet) -> None:
     assert "import fcntl, time" in str(outcome.error)
 
 
+@pytest.mark.exhaustive
 def test_without_room_for_the_journal_nothing_is_done(fleet: Fleet) -> None:
     """Where no intent can be written down, no node is touched, not even to claim it."""
     worker = WORKERS[0]

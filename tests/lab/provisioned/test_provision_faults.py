@@ -56,6 +56,7 @@ def test_a_wrong_host_key_is_refused(fleet: Fleet) -> None:
     assert_explained(done, "koprogo-worker-1", "host key", "SHA256:")
 
 
+@pytest.mark.exhaustive
 def test_a_full_disk_is_named_and_leaves_the_old_file(fleet: Fleet) -> None:
     """A config file that does not fit leaves the old one whole, and the error says that the disk is full."""
     worker = "koprogo-worker-2"
@@ -98,6 +99,7 @@ def test_a_taken_port_is_named(fleet: Fleet) -> None:
     assert_provision_mends(fleet)
 
 
+@pytest.mark.exhaustive
 def test_a_token_that_does_not_match_is_named(fleet: Fleet) -> None:
     """With another server token in Vault than the cluster was started with, K3s refuses, and the error says so."""
     endpoints = Lab(fleet.lab).up()
