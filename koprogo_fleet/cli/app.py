@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -35,6 +36,8 @@ app.add_typer(runs.app, name="runs")
 
 def main() -> None:
     """Run the command line; what goes wrong becomes a message and an exit code."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # systemd and cron end a run as Ctrl-C does: it is recorded
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(app))
 
 
