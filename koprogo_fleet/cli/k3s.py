@@ -25,10 +25,16 @@ def status(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_j
 
     from koprogo_fleet.cli.render import people_console
     from koprogo_fleet.core.events import ignore
+    from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.workflows.certificates import logged_in
     from koprogo_fleet.workflows.status import k3s_status
     from koprogo_fleet.workflows.target import choose
 
-    found = k3s_status(inventory / choose(target).environment, ignore)
+    choice = choose(target)
+    directory = inventory / choice.environment
+    fleet = load_fleet(directory / "fleet.yaml")
+    with logged_in(fleet, choice, ignore):
+        found = k3s_status(fleet, directory, ignore)
     if as_json:
         sys.stdout.write(
             json.dumps({"verdict": found.verdict, "servers": [asdict(item) for item in found.servers]}) + "\n"

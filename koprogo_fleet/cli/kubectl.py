@@ -21,18 +21,24 @@ def kubectl(
 
     Example: koprogo-fleet kubectl -- get pods -A
     """
+    from koprogo_fleet.core.events import ignore
     from koprogo_fleet.core.loader import load_fleet
     from koprogo_fleet.core.paths import state_dir
     from koprogo_fleet.helm.binary import find_tools
     from koprogo_fleet.workflows.access import api_tunnel
+    from koprogo_fleet.workflows.certificates import logged_in
     from koprogo_fleet.workflows.nornir import open_nornir
     from koprogo_fleet.workflows.target import choose
 
-    directory = inventory / choose(target).environment
+    choice = choose(target)
+    directory = inventory / choice.environment
     fleet = load_fleet(directory / "fleet.yaml")
     servers = [node.name for node in fleet.servers]
     program = find_tools().kubectl
-    with api_tunnel(open_nornir(directory), servers, state_dir(fleet.name)) as kubeconfig:
+    with (
+        logged_in(fleet, choice, ignore),
+        api_tunnel(open_nornir(directory), servers, state_dir(fleet.name)) as kubeconfig,
+    ):
         # No time limit: a person may follow logs, and ends it with Ctrl-C.
         ended = subprocess.run([program, *arguments], env={**os.environ, "KUBECONFIG": str(kubeconfig)}, check=False)
     raise typer.Exit(ended.returncode)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Fleet, Node, SshCertificates
 from koprogo_fleet.core.ssh_certificate import read_certificate
@@ -21,6 +22,7 @@ from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.vault.ssh import SshAuthority
+from koprogo_fleet.workflows.target import Choice, open_target
 
 
 class Signatures:
@@ -118,6 +120,22 @@ def signatures(fleet: Fleet, vault: VaultSettings) -> Generator[Signatures | Non
         SshAuthority(vault.address, vault.token, vault.ca, words.host_mount) as hosts,
     ):
         yield Signatures(fleet, words, login, users, hosts)
+
+
+@contextmanager
+def logged_in(fleet: Fleet, choice: Choice, listener: Listener) -> Generator[None]:
+    """
+    Make sure that the nodes let us in, for a command that only asks them: our key is signed anew where they want that.
+
+    Raises:
+        VaultError: an engine is not there, or refuses.
+        MissingCredentials: no way to log in to Vault.
+    """
+    if fleet.ssh.certificates is None:
+        yield
+        return
+    with signatures(fleet, open_target(choice, listener).vault):
+        yield
 
 
 def _principals(node: Node) -> tuple[str, ...]:

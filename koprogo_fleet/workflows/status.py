@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koprogo_fleet.core.events import Listener
-from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.hosts.k3s.health import ServerHealth, explain
 from koprogo_fleet.runner.outcome import Outcome
 from koprogo_fleet.runner.run import run_on
@@ -39,9 +39,8 @@ class ClusterStatus:
         )
 
 
-def k3s_status(directory: Path, listener: Listener) -> ClusterStatus:
-    """Ask every server in parallel."""
-    fleet = load_fleet(directory / "fleet.yaml")
+def k3s_status(fleet: Fleet, directory: Path, listener: Listener) -> ClusterStatus:
+    """Ask every server in parallel; *directory* holds the fleet's inventory."""
     servers = [node.name for node in fleet.servers]
     outcomes = run_on(open_nornir(directory, max_failures="100%"), servers, "Health", k3s_health, listener)
     statuses = tuple(_status(outcomes[name]) for name in servers)

@@ -86,6 +86,16 @@ def test_no_key_is_needed(certified: Fleet, tmp_path: Path) -> None:
     connect(replace(login(certified), known_hosts=tmp_path / "known_hosts")).close()
 
 
+def test_a_command_that_only_asks_has_its_key_signed_too(certified: Fleet) -> None:
+    """Long after the run, when its certificate has run out or is gone, status and kubectl get in all the same."""
+    certificate = login(certified).certificate
+    assert isinstance(certificate, Path)
+    for arguments in (("k3s", "status"), ("kubectl", "--", "get", "nodes")):
+        certificate.unlink()
+        done = certified.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_certificate_that_is_lost_is_signed_anew(certified: Fleet) -> None:
     """Without its certificate a node is one difference away from its desired state."""
     certified.on(NODE, f"rm {HOST_CERTIFICATE}")
