@@ -24,8 +24,8 @@ class Goal:
     What a figure of ours should be.
 
     Attributes:
-        figure: ``ratio:<tool>`` (its median by ours, whole processes), ``floors`` (ours by the floor's) or ``seconds``,
-            both without the interpreter's start and the imports, or a field of the summary.
+        figure: ``ratio:<tool>`` (its time by ours), ``floors`` (ours by the floor's) or ``seconds``, all without the
+            interpreter's start and the imports, or a field of the summary.
         least: at least so much, unless None.
         most: at most so much, unless None.
     """

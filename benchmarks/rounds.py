@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import state
@@ -21,10 +21,18 @@ class UnequalWork(Exception):
 
 @dataclass(frozen=True)
 class Round:
-    """One run of one tool: how long it took, and what it asked of all hosts together."""
+    """
+    One run of one tool.
+
+    Attributes:
+        measured: how long it took.
+        served: what it asked of all hosts together.
+        start: seconds that the tool takes to start and do nothing; None if it tells that itself.
+    """
 
     measured: Measured
     served: Served
+    start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,11 @@ def _round(case: Case, bed: Bed, tool: str, command: Command, log: Path) -> Roun
         _set(case, bed, as_desired=False)
     before, served = observe(case, bed), bed.served()
     measured = measure(command, log)
-    done = Round(measured, bed.served().since(served))
+    counted = bed.served().since(served)
+    start = (
+        measure(replace(command, arguments=command.start), log.with_suffix(".start")).seconds if command.start else None
+    )
+    done = Round(measured, counted, start)
     _prove(case, bed, tool, before, observe(case, bed))
     return done
 

@@ -63,6 +63,7 @@ def prepare(job: Job) -> Command:
     return Command(
         (program, "--inventory", f"{job.directory}/inventory.json", f"{job.directory}/playbook.json"),
         {"ANSIBLE_CONFIG": str(configuration)},
+        (program, "--version"),
         (("sh", "-c", _END_CONNECTIONS, "sh", str(sockets)),),
     )
 

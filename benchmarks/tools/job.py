@@ -42,8 +42,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that does a job, as a user would type it; *after* ends what it leaves running, once all rounds are over."""
+    """
+    A command that does a job, as a user would type it.
+
+    Attributes:
+        start: its program starts, imports what it always does, and ends: for one that does not tell how long that takes.
+        after: ends what it leaves running, once all rounds are over.
+    """
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    start: tuple[str, ...] = ()
     after: tuple[tuple[str, ...], ...] = ()

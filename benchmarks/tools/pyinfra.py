@@ -43,7 +43,7 @@ def prepare(job: Job) -> Command:
         f"{job.directory}/inventory.py",
         f"{job.directory}/deploy.py",
     )
-    return Command((program, *arguments))
+    return Command((program, *arguments), start=(program, "--version"))
 
 
 def _operations(work: Work, directory: Path) -> Iterator[str]:
