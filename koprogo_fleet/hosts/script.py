@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from koprogo_fleet.hosts.questions import Asks, ask_all
 from koprogo_fleet.hosts.resource import Fact, Resource
 
 PENDING_DIRECTORY = "/run/koprogo-fleet/handlers"
@@ -72,22 +73,26 @@ class Applied:
 
 def gather_script(resources: Sequence[Resource], nonce: str, pending_directory: str = PENDING_DIRECTORY) -> bytes:
     """Return the script that looks at all *resources*; it changes nothing, and ends with exit status 0."""
-    lines = [_mark(nonce, "begin 0 0")]
-    for index, resource in enumerate(resources):
+    looks = _distinct_looks(resources)
+    lines = ask_all(
+        question for resource in resources if isinstance(resource, Asks) for question in resource.questions()
+    )
+    lines.append(_mark(nonce, "begin 0 0"))
+    for index, look in enumerate(looks):
         # A subshell: a look may exit, and may leave variables behind. No stdin: that is the script itself.
-        lines += ["(", resource.look(), ") </dev/null", _mark(nonce, f"end {index} $?")]
+        lines += ["(", look, ") </dev/null", _mark(nonce, f"end {index} $?")]
     lines += [
         f"for id in {shlex.quote(pending_directory)}/*; do",
         """if [ -e "$id" ]; then printf '%s\\n' "${id##*/}"; fi""",
         "done",
-        _mark(nonce, f"done {len(resources)} 0"),
+        _mark(nonce, f"done {len(looks)} 0"),
     ]
     return _as_one(lines)
 
 
-def parse_gather(output: bytes, nonce: str) -> Gathered:
+def parse_gather(output: bytes, nonce: str, resources: Sequence[Resource]) -> Gathered:
     """
-    Take apart what :func:`gather_script` printed.
+    Take apart what :func:`gather_script` printed about the same *resources*.
 
     Raises:
         ValueError: it is not whole.
@@ -96,6 +101,8 @@ def parse_gather(output: bytes, nonce: str) -> Gathered:
     facts = tuple(Fact(frame.status, frame.text) for frame in frames if frame.verb == "end")
     if not frames or frames[-1].verb != "done" or frames[-1].index != len(facts):
         raise ValueError(f"the answer is cut short: it holds {len(facts)} facts")
+    by_look = dict(zip(_distinct_looks(resources), facts, strict=True))
+    facts = tuple(by_look[resource.look()] for resource in resources)
     return Gathered(facts, frozenset(frames[-1].text.decode(errors="replace").split()))
 
 
@@ -150,6 +157,11 @@ def parse_apply(stdout: bytes, stderr: bytes, nonce: str) -> Applied:
 def handler_id(script: str) -> str:
     """Return the name under which a node remembers a handler: the same script is the same handler."""
     return hashlib.sha256(script.encode()).hexdigest()[:16]
+
+
+def _distinct_looks(resources: Sequence[Resource]) -> tuple[str, ...]:
+    """Return each look once: two lines of one file look at the same."""
+    return tuple(dict.fromkeys(resource.look() for resource in resources))
 
 
 def _as_one(lines: Sequence[str]) -> bytes:

@@ -129,7 +129,7 @@ def _gather(session: Session, resources: Sequence[Resource], timeout: float) -> 
     if completed.exit_status:
         raise command_failed(session.host, what, completed)
     try:
-        return parse_gather(completed.stdout, nonce)
+        return parse_gather(completed.stdout, nonce, resources)
     except ValueError as error:
         raise SessionLost(session.host, f"{what}: {error}", cause="the script was ended on the node") from error
 

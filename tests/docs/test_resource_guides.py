@@ -33,7 +33,7 @@ def sh(script: bytes) -> subprocess.CompletedProcess[bytes]:
 
 def decide(resource: Resource) -> Decision:
     """Look, for real, and decide."""
-    return resource.decide(parse_gather(sh(gather_script([resource], NONCE)).stdout, NONCE).facts[0])
+    return resource.decide(parse_gather(sh(gather_script([resource], NONCE)).stdout, NONCE, [resource]).facts[0])
 
 
 def test_the_documented_resource_works(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
-from koprogo_fleet.hosts.resources._path import ABSENT, look_at, parse_status
+from koprogo_fleet.hosts.resources._path import ABSENT, look_at_file, parse_status
 from koprogo_fleet.hosts.resources._write import TEMPORARY, set_owner, sync_directory, write_script
 
 _MAX_BYTES = 1024 * 1024
-_TOO_LARGE = 4
 _NEW_FILE = b"regular file|644|root|0|root|0"
 
 Edit = Callable[[str], "str | Refused"]
@@ -22,12 +21,8 @@ Edit = Callable[[str], "str | Refused"]
 
 
 def look_at_text(path: str) -> str:
-    """Return sh that prints a file's status and content."""
-    quoted = shlex.quote(path)
-    return (
-        f"{look_at(quoted)}\n[ -f {quoted} ] && [ ! -L {quoted} ] || exit 0\n"
-        f'[ "$(stat -c %s -- {quoted})" -le {_MAX_BYTES} ] || exit {_TOO_LARGE}\ncat <{quoted}'
-    )
+    """Return sh that prints a file's status and content; of one that is too large, enough to tell that it is."""
+    return f"{look_at_file(path)}\nhead -c {_MAX_BYTES + 1} <{shlex.quote(path)}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class TextEdit:
             kind = parse_status(status_line.decode(errors="replace")).kind
             if not kind.startswith("regular"):
                 return Refused(f"{self.path} is a {kind}, not a file", next_step=f"ls -l {shlex.quote(self.path)}")
-            if fact.exit_status == _TOO_LARGE:
+            if len(content) > _MAX_BYTES:
                 return Refused(f"{self.path} has more than {_MAX_BYTES} bytes: it is not edited")
         old = content.decode(errors="surrogateescape")
         new = edit(old)

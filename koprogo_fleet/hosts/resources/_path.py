@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.hosts.questions import PathStatus
 
 ABSENT = 3
 """The exit status of :func:`look_at` where there is nothing."""
@@ -39,12 +41,15 @@ def check_mode(mode: str) -> None:
         raise InputError(f"not octal permissions, as in '0644': {mode!r}")
 
 
-def look_at(quoted_path: str) -> str:
+def look_at(path: str) -> str:
     """Return sh that prints the line for :func:`parse_status`, or exits with :data:`ABSENT`."""
-    return (
-        f"if [ -e {quoted_path} ] || [ -L {quoted_path} ]; "
-        f"then stat -c '%F|%a|%U|%u|%G|%g' -- {quoted_path}; else exit {ABSENT}; fi"
-    )
+    return PathStatus(path).sh(otherwise=f"exit {ABSENT}")
+
+
+def look_at_file(path: str) -> str:
+    """Return sh that prints the line, and goes on only where there is a regular file."""
+    quoted = shlex.quote(path)
+    return f"{look_at(path)}\n[ -f {quoted} ] && [ ! -L {quoted} ] || exit 0"
 
 
 def parse_status(line: str) -> Status:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._apt import LOCK_SECONDS, with_apt
 from koprogo_fleet.hosts.resources._parts import Unfinished, look_at_parts, mend_files, parts_of
@@ -81,6 +83,10 @@ class AptSource:
     def look(self) -> str:
         """Look at both files, and whether the lists are still to be fetched."""
         return look_at_parts([*(file.look() for file in self._files), self._unfinished().look()])
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for both files."""
+        return (question for file in self._files for question in file.questions())
 
     def decide(self, fact: Fact) -> Decision:
         """Write the files and fetch the lists."""

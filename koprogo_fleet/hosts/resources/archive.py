@@ -79,7 +79,7 @@ class Archive:
         """Print the directory's status, the stamp, and whether anything is in it."""
         path = shlex.quote(self.destination)
         return (
-            f"{look_at(path)}\n[ ! -f {path}/{_STAMP} ] || head -c 200 {path}/{_STAMP}\n"
+            f"{look_at(self.destination)}\n[ ! -f {path}/{_STAMP} ] || head -c 200 {path}/{_STAMP}\n"
             f'[ -z "$(ls -A -- {path})" ] || echo FILES'
         )
 

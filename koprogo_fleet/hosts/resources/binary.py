@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.hosts.questions import Checksum, PathStatus, Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._download import check_source, fetch_script
 from koprogo_fleet.hosts.resources._path import (
     ABSENT,
     check_mode,
     check_path,
-    look_at,
+    look_at_file,
     ownership_differences,
     parse_status,
 )
@@ -57,8 +59,11 @@ class Binary:
 
     def look(self) -> str:
         """Print its status and checksum."""
-        path = shlex.quote(self.path)
-        return f"{look_at(path)}\n[ -f {path} ] && [ ! -L {path} ] || exit 0\nsha256sum <{path}"
+        return f"{look_at_file(self.path)}\n{Checksum(self.path).sh()}"
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for both."""
+        return PathStatus(self.path), Checksum(self.path)
 
     def decide(self, fact: Fact) -> Decision:
         """Fetch it if it is another one, or set its permissions."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.questions import PathStatus, Question
 from koprogo_fleet.hosts.resource import Decision, Fact, Refused
 from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text
 from koprogo_fleet.hosts.resources._path import check_path
@@ -62,6 +64,10 @@ class Block:
     def look(self) -> str:
         """Print the file."""
         return look_at_text(self.path)
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for its status."""
+        return (PathStatus(self.path),)
 
     def decide(self, fact: Fact) -> Decision:
         """Replace what is between the marks, or add it at the end; marks that do not pair are left to a person."""

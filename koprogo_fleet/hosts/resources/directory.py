@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.hosts.questions import PathStatus, Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._path import (
     ABSENT,
@@ -44,7 +46,11 @@ class Directory:
 
     def look(self) -> str:
         """Print its status."""
-        return look_at(shlex.quote(self.path))
+        return look_at(self.path)
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for it."""
+        return (PathStatus(self.path),)
 
     def decide(self, fact: Fact) -> Decision:
         """Make it, or set its permissions; something else of that name is not touched."""
@@ -86,7 +92,11 @@ class Absent:
 
     def look(self) -> str:
         """Print its status."""
-        return look_at(shlex.quote(self.path))
+        return look_at(self.path)
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for it."""
+        return (PathStatus(self.path),)
 
     def decide(self, fact: Fact) -> Decision:
         """Remove what is there."""

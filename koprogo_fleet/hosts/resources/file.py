@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation, text_diff
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.questions import Checksum, PathStatus, Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._path import (
     ABSENT,
     check_mode,
     check_path,
-    look_at,
+    look_at_file,
     ownership_differences,
     parse_status,
 )
@@ -61,15 +63,14 @@ class File:
 
     def look(self) -> str:
         """Print its status, its sha256, and, unless it is secret or as desired, its content."""
-        path = shlex.quote(self.path)
-        lines = [
-            look_at(path),
-            f"[ -f {path} ] && [ ! -L {path} ] || exit 0",
-            f'sum=$(sha256sum <{path}); sum=${{sum%% *}}; printf "%s\\n" "$sum"',
-        ]
+        lines = [look_at_file(self.path), Checksum(self.path).sh()]
         if not isinstance(self.content, Secret):
-            lines.append(f'[ "$sum" = {self._sha256()} ] || head -c {_MAX_SHOWN} {path}')
+            lines.append(f'[ "$sum" = {self._sha256()} ] || head -c {_MAX_SHOWN} {shlex.quote(self.path)}')
         return "\n".join(lines)
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for its status and its sha256."""
+        return PathStatus(self.path), Checksum(self.path)
 
     def decide(self, fact: Fact) -> Decision:
         """Compare the content first, then the permissions."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.questions import PathStatus, Question
 from koprogo_fleet.hosts.resource import Decision, Fact
 from koprogo_fleet.hosts.resources._edit import TextEdit, look_at_text
 from koprogo_fleet.hosts.resources._path import check_path
@@ -63,6 +65,10 @@ class Line:
     def look(self) -> str:
         """Print the file."""
         return look_at_text(self.path)
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for its status."""
+        return (PathStatus(self.path),)
 
     def decide(self, fact: Fact) -> Decision:
         """Edit the lines in memory; the file is replaced if that changed anything."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.hosts.questions import Question, UnitProperties
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Once, Refused, Unchanged
 
 _PROPERTIES = (
@@ -48,7 +50,11 @@ class Service:
 
     def look(self) -> str:
         """Ask systemd."""
-        return f"systemctl show --property={_PROPERTIES} -- {shlex.quote(self.unit)}"
+        return UnitProperties(self.unit, _PROPERTIES).sh()
+
+    def questions(self) -> Iterable[Question]:
+        """Ask the same."""
+        return (UnitProperties(self.unit, _PROPERTIES),)
 
     def decide(self, fact: Fact) -> Decision:
         """Compare whether it runs, then whether it will after a reboot."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Decision, Fact
 from koprogo_fleet.hosts.resources._text import text_of
 from koprogo_fleet.hosts.resources.file import File
@@ -55,6 +56,10 @@ class Template:
     def look(self) -> str:
         """Look at the file."""
         return self.file.look()
+
+    def questions(self) -> Iterable[Question]:
+        """Ask as the file."""
+        return self.file.questions()
 
     def decide(self, fact: Fact) -> Decision:
         """Decide as the file."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Decision, Fact
 from koprogo_fleet.hosts.resources._account import check_account
 from koprogo_fleet.hosts.resources.file import File
@@ -55,6 +57,10 @@ class Timer:
     def look(self) -> str:
         """Look at both files, then ask systemd."""
         return self._in_force().look()
+
+    def questions(self) -> Iterable[Question]:
+        """Ask the same."""
+        return self._in_force().questions()
 
     def decide(self, fact: Fact) -> Decision:
         """Write the files, and have systemd wait for the next time."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused
 from koprogo_fleet.hosts.resources._parts import Unfinished, look_at_parts, mend_files, parts_of
 from koprogo_fleet.hosts.resources.file import File
@@ -52,6 +53,10 @@ class Unit:
         """Look at the file, then ask systemd."""
         return self._in_force().look()
 
+    def questions(self) -> Iterable[Question]:
+        """Ask the same."""
+        return self._in_force().questions()
+
     def decide(self, fact: Fact) -> Decision:
         """Write the file, and have systemd read and run it."""
         return self._in_force().decide(fact)
@@ -76,6 +81,10 @@ class UnitFiles:
         return look_at_parts(
             [*(file.look() for file in self.files), self.service.look(), self._unfinished().look()],
         )
+
+    def questions(self) -> Iterable[Question]:
+        """Ask for all of them."""
+        return (*(question for file in self.files for question in file.questions()), *self.service.questions())
 
     def decide(self, fact: Fact) -> Decision:
         """Decide about all of them together."""

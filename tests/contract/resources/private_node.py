@@ -66,7 +66,7 @@ class PrivateNode:
 
     def decide(self, resource: Resource) -> Decision:
         """Look and decide."""
-        gathered = parse_gather(self.sh(gather_script([resource], NONCE)).stdout, NONCE)
+        gathered = parse_gather(self.sh(gather_script([resource], NONCE)).stdout, NONCE, [resource])
         return resource.decide(gathered.facts[0])
 
     def mend(self, resource: Resource) -> Applied:

@@ -70,28 +70,42 @@ def apply(steps: Sequence[Step], handlers: Mapping[str, str], pending: Path) -> 
 )
 def test_a_look_comes_back_byte_for_byte(script: str, fact: Fact) -> None:
     """Whatever a look prints and however it ends, the fact is exact, and the looks beside it are unharmed."""
-    done = sh(
-        gather_script([Look("echo before"), Look(script), Look('echo "after ${leaked-}"')], NONCE, "/nonexistent")
-    )
+    looks = [Look("echo before"), Look(script), Look('echo "after ${leaked-}"')]
+    done = sh(gather_script(looks, NONCE, "/nonexistent"))
 
     assert 0 == done.returncode
-    assert (Fact(0, b"before\n"), fact, Fact(0, b"after \n")) == parse_gather(done.stdout, NONCE).facts
+    assert (Fact(0, b"before\n"), fact, Fact(0, b"after \n")) == parse_gather(done.stdout, NONCE, looks).facts
 
 
 def test_noise_before_the_script_is_ignored() -> None:
     """What a login shell prints before the script begins is no fact."""
-    done = sh(gather_script([Look("echo one")], NONCE, "/nonexistent"))
+    looks = [Look("echo one")]
+    done = sh(gather_script(looks, NONCE, "/nonexistent"))
 
-    assert (Fact(0, b"one\n"),) == parse_gather(b"Welcome!\nend 0 0\n" + done.stdout, NONCE).facts
+    assert (Fact(0, b"one\n"),) == parse_gather(b"Welcome!\nend 0 0\n" + done.stdout, NONCE, looks).facts
 
 
 def test_answer_cut_short_is_no_answer() -> None:
     """However little of the answer is missing at its end, it is refused."""
-    whole = sh(gather_script([Look("echo one"), Look("echo two")], NONCE, "/nonexistent")).stdout
+    looks = [Look("echo one"), Look("echo two")]
+    whole = sh(gather_script(looks, NONCE, "/nonexistent")).stdout
 
     for length in range(len(whole)):
         with pytest.raises(ValueError, match="cut short"):
-            parse_gather(whole[:length], NONCE)
+            parse_gather(whole[:length], NONCE, looks)
+
+
+def test_the_same_look_is_taken_once(tmp_path: Path) -> None:
+    """Resources that look at the same share the fact, each in its own place."""
+    looks = [
+        Look(f"echo x >>{tmp_path}/taken; echo same"),
+        Look("echo other"),
+        Look(f"echo x >>{tmp_path}/taken; echo same"),
+    ]
+    done = sh(gather_script(looks, NONCE, "/nonexistent"))
+
+    assert [b"same\n", b"other\n", b"same\n"] == [fact.stdout for fact in parse_gather(done.stdout, NONCE, looks).facts]
+    assert "x\n" == (tmp_path / "taken").read_text()
 
 
 def test_script_cut_short_does_nothing(tmp_path: Path) -> None:
@@ -158,7 +172,7 @@ def test_handlers_are_noted_before_and_forgotten_after(tmp_path: Path) -> None:
     apply(steps, {"reload": handler}, pending)
 
     assert f"{handler_id(handler)}\n" == (tmp_path / "noted").read_text(encoding="ascii")
-    gathered = parse_gather(sh(gather_script([], NONCE, str(pending))).stdout, NONCE)
+    gathered = parse_gather(sh(gather_script([], NONCE, str(pending))).stdout, NONCE, [])
     assert {handler_id(handler)} == gathered.pending
 
     assert 1 == apply([], {"reload": handler}, pending).done

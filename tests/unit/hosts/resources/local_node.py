@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import subprocess
+from collections.abc import Sequence
 
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Resource
 from koprogo_fleet.hosts.script import Applied, Step, apply_script, gather_script, parse_apply, parse_gather
@@ -23,7 +24,12 @@ def sh(script: bytes) -> subprocess.CompletedProcess[bytes]:
 
 def look(resource: Resource) -> Fact:
     """Look, for real."""
-    return parse_gather(sh(gather_script([resource], NONCE, "/nonexistent")).stdout, NONCE).facts[0]
+    return facts_of([resource])[0]
+
+
+def facts_of(resources: Sequence[Resource]) -> tuple[Fact, ...]:
+    """Look at several of them in one round."""
+    return parse_gather(sh(gather_script(resources, NONCE, "/nonexistent")).stdout, NONCE, resources).facts
 
 
 def decide(resource: Resource) -> Decision:
