@@ -71,7 +71,7 @@ class Refused:
 @dataclass(frozen=True)
 class Once:
     """
-    A command that several changes need, and that is run once for all of them, after the last of them.
+    A command that several changes need, and that is run once for all of them.
 
     Attributes:
         name: what it is, for people.
@@ -98,6 +98,7 @@ class Change:
             (two lines of one file) decide on that.
         once: what is run after the scripts of all changes. A run that ends before it is mended by the next one: either
             the look tells that it is missing, or it does not matter.
+        together: does what *script* does, for several changes that follow each other.
     """
 
     differences: tuple[Difference, ...]
@@ -106,6 +107,7 @@ class Change:
     not_applicable: str = ""
     then: Fact | None = field(default=None, repr=False)
     once: tuple[Once, ...] = ()
+    together: Once | None = None
 
     @property
     def complete(self) -> str:

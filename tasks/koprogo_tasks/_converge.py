@@ -8,9 +8,11 @@ mends all of it. A run that has nothing to do asks once and changes nothing.
 from __future__ import annotations
 
 import secrets
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from types import MappingProxyType
 
 from nornir.core.task import Result, Task
@@ -138,7 +140,7 @@ def _apply(
     session: Session, changes: Sequence[tuple[str, Change]], handlers: Mapping[str, Handler], fence: str, timeout: float
 ) -> None:
     nonce = secrets.token_hex(16)
-    steps = [Step(name, change.script, change.notify) for name, change in changes]
+    steps = _steps(changes)
     shared = once_commands(change for _, change in changes)
     names = [*(step.name for step in steps), *shared, *handlers]
     scripts = {name: handler.script for name, handler in handlers.items()}
@@ -173,6 +175,20 @@ def _apply(
             next_step="run the same again: it looks first, and does what is left",
         )
     raise command_failed(session.host, f"{what}: the script was ended", completed)
+
+
+def _steps(changes: Sequence[tuple[str, Change]]) -> list[Step]:
+    """Return the changes as steps, in order; those in a row that can be made together are one."""
+    steps = []
+    for together, row in groupby(changes, lambda named: named[1].together and named[1].together.command):
+        group = list(row)
+        if together is None or len(group) == 1:
+            steps += [Step(name, change.script, change.notify) for name, change in group]
+            continue
+        arguments = " ".join(shlex.quote(change.together.argument) for _, change in group if change.together)
+        notify = tuple(dict.fromkeys(handler for _, change in group for handler in change.notify))
+        steps.append(Step(", ".join(name for name, _ in group), f"{together} {arguments}", notify))
+    return steps
 
 
 def _run_script(session: Session, script: bytes, timeout: float) -> Completed:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 from koprogo_fleet.hosts.resources._path import ABSENT, look_at_file, parse_status
-from koprogo_fleet.hosts.resources._write import TEMPORARY, set_owner, sync_directory, write_script
+from koprogo_fleet.hosts.resources._write import TEMPORARY, Ownership, owned_by, sync_directory, write_script
 
 _MAX_BYTES = 1024 * 1024
 _NEW_FILE = b"regular file|644|root|0|root|0"
@@ -79,13 +79,14 @@ class TextEdit:
         path = shlex.quote(self.path)
         if fact.exit_status == ABSENT:
             same = f"[ ! -e {path} ] && [ ! -L {path} ]"
-            settle = set_owner(TEMPORARY, "root", "root", "0644")
+            ownership = owned_by("root", "root", "0644")
         else:
             same = f'[ "$(sha256sum <{path})" = "{hashlib.sha256(content).hexdigest()}  -" ]'
-            settle = f'cp --attributes-only --preserve=mode,ownership -- {path} "$temporary"'
+            ownership = Ownership(f"cp --attributes-only --preserve=mode,ownership -- {path} {TEMPORARY}")
         # An earlier step, a package for instance, may have written it since: then it has to be looked at again.
         guard = f"{{ {same}; }} || {{ echo 'it changed after it was looked at: run the same again' >&2; exit 75; }}"
-        return f"{guard}\n{write_script(self.path, new.encode(errors='surrogateescape'), settle, self.validate, secret=self.secret)}"
+        content = new.encode(errors="surrogateescape")
+        return f"{guard}\n{write_script(self.path, content, ownership, self.validate, secret=self.secret)}"
 
 
 def _printable(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from koprogo_fleet.hosts.resources._path import (
     parse_status,
 )
 from koprogo_fleet.hosts.resources._text import check_text, text_of
-from koprogo_fleet.hosts.resources._write import TEMPORARY, set_owner, sync_directory, write_script
+from koprogo_fleet.hosts.resources._write import owned_by, set_owner, sync_directory, write_script
 
 _MAX_SHOWN = 256 * 1024
 
@@ -91,7 +91,8 @@ class File:
         if sum_line.decode(errors="replace") != self._sha256():
             return self._replace((self._content_difference(old), *differences))
         if differences:
-            return Change(differences, self._set_owner(shlex.quote(self.path)), self.notify)
+            settle = set_owner(shlex.quote(self.path), self.owner, self.group, self.mode)
+            return Change(differences, settle, self.notify)
         return Unchanged()
 
     def _content_difference(self, old: bytes) -> Difference:
@@ -101,13 +102,10 @@ class File:
         return Difference(Operation.CHANGE, f"content of {self.name}", detail=detail)
 
     def _replace(self, differences: tuple[Difference, ...]) -> Change:
-        settle = self._set_owner(TEMPORARY)
+        ownership = owned_by(self.owner, self.group, self.mode)
         secret = isinstance(self.content, Secret)
-        script = write_script(self.path, self._bytes(), settle, self.validate, secret=secret)
+        script = write_script(self.path, self._bytes(), ownership, self.validate, secret=secret)
         return Change(differences, script, self.notify, once=(sync_directory(self.path),))
-
-    def _set_owner(self, quoted_path: str) -> str:
-        return set_owner(quoted_path, self.owner, self.group, self.mode)
 
     def _bytes(self) -> bytes:
         return text_of(self.content).encode()

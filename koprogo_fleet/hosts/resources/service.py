@@ -26,6 +26,17 @@ systemctl daemon-reload
 fi
 }
 enable"""
+_START = """\
+start() {
+if systemctl show --property=NeedDaemonReload -- "$@" | grep -qv '=no$'; then systemctl daemon-reload; fi
+systemctl start -- "$@" && return
+status=$?
+for unit in "$@"; do
+systemctl --quiet is-active -- "$unit" || journalctl --unit="$unit" --lines=15 --no-pager --output=cat >&2
+done
+return $status
+}
+start"""
 _STARTED_OTHERWISE = {"static", "alias", "generated", "indirect", "transient"}
 """Unit file states for which there is nothing to enable."""
 
@@ -75,7 +86,8 @@ class Service:
             return NotApplicable(f"a condition in its unit file is not met on this node: systemctl status {self.unit}")
         enable = self.enabled and not self._starts_as_desired(facts)
         once = (Once("systemctl enable", _ENABLE, self.unit),) if enable else ()
-        return Change(tuple(differences), self._script(facts), once=once)
+        together = Once("start", _START, self.unit) if self._only_starts(facts) else None
+        return Change(tuple(differences), self._script(facts), once=once, together=together)
 
     def restart(self, fact: Fact) -> str:
         """Return sh that brings it into the desired state after its file was written, by a new start if it is to run."""
@@ -95,6 +107,11 @@ class Service:
         if self.enabled:
             return now == "enabled" or now in _STARTED_OTHERWISE
         return now not in {"enabled", "enabled-runtime"}
+
+    def _only_starts(self, facts: dict[str, str]) -> bool:
+        """Say whether its change is a plain start, which systemd does for many units at a time."""
+        at_rest = (facts["LoadState"], facts["ActiveState"], facts["Result"]) == ("loaded", "inactive", "success")
+        return self.running and self.enabled and at_rest
 
     def _script(self, facts: dict[str, str]) -> str:
         unit = shlex.quote(self.unit)

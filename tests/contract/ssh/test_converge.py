@@ -212,7 +212,7 @@ def test_full_disk_is_named_and_the_old_file_stays(nornir: Nornir, small_disk: P
     path = small_disk / "file"
     run(nornir, [File(str(path), "old")])
 
-    with pytest.raises(CommandFailed, match=f"file {path}: exit status 1\n.*No space left") as caught:
+    with pytest.raises(CommandFailed, match=f"(?s)file {path}: exit status 1\n.*No space left") as caught:
         run(nornir, [File(str(path), "x" * 100_000)])
 
     assert caught.value.cause == "the disk is full"
