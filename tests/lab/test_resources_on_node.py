@@ -14,7 +14,7 @@ from one_node import NODE, one_node
 
 from koprogo_fleet.core.errors import CommandFailed
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.hosts.resource import Resource
+from koprogo_fleet.hosts.resource import Fact, Resource
 from koprogo_fleet.hosts.resources import (
     Absent,
     AuthorizedKeys,
@@ -30,6 +30,7 @@ from koprogo_fleet.hosts.resources import (
     Unit,
     User,
 )
+from koprogo_fleet.hosts.script import gather_script, parse_gather
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_tasks import converge
@@ -227,3 +228,55 @@ def test_secret_unit_is_for_root_alone(nornir: Nornir) -> None:
     assert "canary" not in result[0].diff + repr(unit)
     assert "600\n" == by_hand(nornir, "stat -c %a /etc/systemd/system/k-secret.service")
     assert [] == differences(run(nornir, [unit]))
+
+
+RELOADED = "systemctl show --property=UnitsLoadFinishTimestampMonotonic"
+ROW = tuple(Service(f"k-row-{name}") for name in ("one", "two", "three"))
+
+
+@pytest.fixture
+def row(nornir: Nornir) -> None:
+    """Install three services by hand: they are stopped, and not started at boot."""
+    unit = "[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n"
+    for service in ROW:
+        by_hand(nornir, f"printf '{unit}' >/etc/systemd/system/{service.unit}.service")
+    names = " ".join(service.unit for service in ROW)
+    by_hand(nornir, f"systemctl daemon-reload; systemctl disable --now {names}; systemctl reset-failed {names} || :")
+
+
+@pytest.mark.usefixtures("row")
+def test_services_in_a_row_are_started_together(nornir: Nornir) -> None:
+    """They run and start at boot, and systemd did not have to read all of its units again for that."""
+    before = by_hand(nornir, RELOADED)
+
+    run(nornir, ROW)
+
+    names = " ".join(service.unit for service in ROW)
+    assert ["active", "enabled"] * 3 == by_hand(
+        nornir, f"for unit in {names}; do systemctl is-active $unit; systemctl is-enabled $unit; done"
+    ).split()
+    assert before == by_hand(nornir, RELOADED)
+    assert [] == differences(run(nornir, ROW))
+
+
+@pytest.mark.usefixtures("row")
+def test_one_of_a_row_that_does_not_start_is_told(nornir: Nornir) -> None:
+    """Its own log is in the error, and the others run; a file that was changed by hand is read before."""
+    unit = "[Service]\\nType=oneshot\\nExecStart=/bin/sh -c 'echo no such luck; exit 3'\\n"
+    by_hand(nornir, f'printf "{unit}" >/etc/systemd/system/k-row-two.service')
+
+    with pytest.raises(CommandFailed, match="k-row-two") as caught:
+        run(nornir, ROW)
+
+    assert "no such luck" in str(caught.value)
+    assert ["active", "active"] == by_hand(nornir, "systemctl is-active k-row-one k-row-three").split()
+
+
+def test_units_asked_together_as_alone(nornir: Nornir) -> None:
+    """Whatever a unit is - an alias, an instance, unknown - systemd's answer to many is its answer to each."""
+    services = [Service(unit) for unit in ("sshd", "ssh.service", "getty@tty7", "no-such-unit", "dbus.socket", "cron")]
+
+    def looked(asked: Sequence[Resource]) -> tuple[Fact, ...]:
+        return parse_gather(by_hand(nornir, gather_script(asked, "n" * 32).decode()).encode(), "n" * 32, asked).facts
+
+    assert looked(services) == tuple(looked([service])[0] for service in services)

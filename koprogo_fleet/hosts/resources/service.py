@@ -28,7 +28,7 @@ fi
 enable"""
 _START = """\
 start() {
-if systemctl show --property=NeedDaemonReload -- "$@" | grep -qv '=no$'; then systemctl daemon-reload; fi
+if systemctl show --property=NeedDaemonReload -- "$@" | grep -q '=yes$'; then systemctl daemon-reload; fi
 systemctl start -- "$@" && return
 status=$?
 for unit in "$@"; do
