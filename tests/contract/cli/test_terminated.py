@@ -17,6 +17,8 @@ from koprogo_fleet.core.runs import list_runs
 
 CHECKOUT = Path(__file__).parents[3]
 COMMAND = Path(sys.executable).with_name("koprogo-fleet")
+PATIENCE = 90
+"""Seconds. A signal that comes just before Python begins to read is seen when the read ends: 60 s, TIMEOUT of ovh."""
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_a_signal_ends_the_run_and_is_recorded(
         try:
             with silent_api.accept()[0]:
                 process.send_signal(number)
-                said, _ = process.communicate(timeout=30)
+                said, _ = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
 
