@@ -105,8 +105,12 @@ def _project(call: Call) -> Any:
     }
 
 
-def _vrack(_call: Call) -> Any:
-    return {"id": "pn-000001", "name": "lab", "description": ""}
+def _vrack(call: Call) -> Any:
+    with call.state.look() as data:
+        for vrack in data["vracks"].values():
+            if call.state.keys.project_id in vrack["members"]["cloudProject"]:
+                return {name: vrack[name] for name in ("id", "name", "description")}
+    raise not_found("vRack")
 
 
 def _regions(_call: Call) -> Any:
