@@ -8,6 +8,8 @@ from koprogo_fleet.lab.ovh_api import catalogue
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import bad_request, not_found
 
+_SERVICES = ("instance", "network", "octavialoadbalancer", "volume")
+
 
 def check_region(region: str) -> None:
     """
@@ -129,7 +131,7 @@ def _region(_call: Call, region: str) -> Any:
         "countryCode": "fr",
         "datacenterLocation": region.rstrip("0123456789"),
         "ipCountries": [],
-        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in ("instance", "network", "volume")],
+        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in _SERVICES],
     }
 
 
