@@ -18,12 +18,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from koprogo_fleet.lab.machines import Machines
-from koprogo_fleet.lab.ovh_api import faults
+from koprogo_fleet.lab.ovh_api import faults, owned
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import ApiError, bad_request
 from koprogo_fleet.lab.ovh_api.faults import Kind
 from koprogo_fleet.lab.ovh_api.lifecycle import Lifecycle
-from koprogo_fleet.lab.ovh_api.routes import PROJECT_ROUTES
+from koprogo_fleet.lab.ovh_api.routes import ACCOUNT_ROUTES, EFFECTS, PROJECT_ROUTES
 from koprogo_fleet.lab.ovh_api.signature import verify
 from koprogo_fleet.lab.ovh_api.state import State
 
@@ -62,6 +62,7 @@ _ROUTES = (
     Route("GET", "/auth/details", _details),
     Route("GET", "/me", _me),
     Route("GET", "/cloud/project", _projects),
+    *ACCOUNT_ROUTES,
     *(Route(method, f"/cloud/project/<project>{path}", handler) for method, path, handler in PROJECT_ROUTES),
 )
 _URLS = Map(
@@ -90,7 +91,7 @@ class Emulator:
     ) -> None:
         self.state = state
         self.machines = machines
-        self.lifecycle = Lifecycle(state, machines)
+        self.lifecycle = Lifecycle(state, machines, EFFECTS)
         self._log = log
         self._log_lock = threading.Lock()
         self._clock = clock
@@ -115,7 +116,7 @@ class Emulator:
 
     def _respond(self, request: Request) -> Response:
         try:
-            if request.path == "/lab/faults":
+            if request.path in ("/lab/faults", "/lab/services"):
                 return _json(self._control(request))
             if request.path == "/auth/oauth2/token":
                 return _json(self._token(request))
@@ -137,7 +138,7 @@ class Emulator:
             raise ApiError(403, "This call has not been granted")
         if kind == Kind.HTML_500:
             return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
-        answer = self._route(request, kind)
+        answer = self._route(request, kind, fault["seconds"] if fault else 0.0)
         if kind == Kind.HTML_500_AFTER_SUCCESS:
             return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
         if kind == Kind.TIMEOUT_AFTER_SUCCESS and fault:
@@ -145,7 +146,7 @@ class Emulator:
             raise ConnectionAbortedError("fault: no answer")  # werkzeug's server closes the connection
         return answer
 
-    def _route(self, request: Request, fault: str | None) -> Response:
+    def _route(self, request: Request, fault: str | None, seconds: float) -> Response:
         try:
             handler, matched = _URLS.bind_to_environ(request.environ).match()
         except HTTPException:
@@ -154,14 +155,23 @@ class Emulator:
         if arguments.pop("project", self.state.keys.project_id) != self.state.keys.project_id:
             raise ApiError(404, "This service does not exist")
         call = Call(
-            self.state, self.machines, self.lifecycle, self._clock(), request.args, _body_of(request), fault=fault
+            self.state,
+            self.machines,
+            self.lifecycle,
+            self._clock(),
+            request.args,
+            _body_of(request),
+            fault=fault,
+            delay=seconds if fault == Kind.SLOW else 0.0,
         )
         return _json(handler(call, **arguments))
 
     def _control(self, request: Request) -> Any:
-        """Serve ``/lab/faults``, to this machine only."""
+        """Serve ``/lab/faults`` and ``/lab/services``, to this machine only."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             raise ApiError(403, "Only from this machine")
+        if request.path == "/lab/services":
+            return owned.add(self.state, _body_of(request))
         if request.method == "POST":
             return faults.add(self.state, _body_of(request))
         if request.method == "DELETE":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 REGIONS = ("GRA11", "SBG5")
 VOLUME_TYPES = ("classic", "high-speed", "high-speed-gen2")
+LOAD_BALANCER_SIZES = ("small", "medium", "large", "xl")
 MAX_INSTANCES = 20
 MAX_GIGABYTES = 20_000
 

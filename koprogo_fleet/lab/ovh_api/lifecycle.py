@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Address
 
@@ -22,13 +23,24 @@ _log = logging.getLogger(__name__)
 
 
 _Work = Callable[[Record], Record | None]  # what changes in the record; None: the object is gone
+Effect = Callable[[Record, Record], None]
+"""Changes the state as a job (the second argument) says; where its *fault* is "in-error", to what a failure leaves."""
 
 
 class Lifecycle:
-    """Carries out the tasks of the state's records on *machines*: a few at a time, and one at a time on one object."""
+    """
+    Carries out the tasks of the state's records: a few at a time, and one at a time on one object.
 
-    def __init__(self, state: State, machines: Machines, workers: int = 4) -> None:
+    Args:
+        state: whose records.
+        machines: what instances, networks and volumes are made on.
+        effects: what the jobs do, by their action: see :mod:`koprogo_fleet.lab.ovh_api.jobs`.
+        workers: how many tasks at a time.
+    """
+
+    def __init__(self, state: State, machines: Machines, effects: Mapping[str, Effect], workers: int = 4) -> None:
         self._state = state
+        self._effects = effects
         self._machines = machines
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ovh-lifecycle")
         self._locks: dict[str, threading.Lock] = {}
@@ -41,13 +53,18 @@ class Lifecycle:
                 "hard-reboot": self._hard_reboot,
                 "delete": self._destroy,
             },
-            "networks": {"create": self._create_network, "delete": self._delete_network},
+            "networks": {
+                "create": self._create_network,
+                "activate": self._create_network,
+                "delete": self._delete_network,
+            },
             "volumes": {
                 "create": self._create_volume,
                 "attach": self._attach_volume,
                 "detach": self._detach_volume,
                 "delete": self._delete_volume,
             },
+            "jobs": {"run": self._job},
         }
 
     def begin(self, collection: str, record_id: str) -> None:
@@ -126,7 +143,7 @@ class Lifecycle:
 
     def _create_network(self, record: Record) -> Record:
         self._machines.ensure_network(record["id"])
-        return {"status": "ACTIVE"}
+        return {"status": "ACTIVE", "building": []}
 
     def _delete_network(self, record: Record) -> None:
         self._machines.remove_network(record["id"])
@@ -146,6 +163,18 @@ class Lifecycle:
 
     def _delete_volume(self, record: Record) -> None:
         self._machines.delete_volume(record["id"])
+
+    # what happens in the state alone
+
+    def _job(self, record: Record) -> Record | None:
+        if record["fault"] == Kind.NEVER_DONE:
+            return {"task": "run"}
+        time.sleep(record["delay"])
+        with self._state.change() as data:
+            self._effects[record["action"]](data, record)
+        if record["purged"]:
+            return None
+        return {"status": "failed" if record["fault"] == Kind.IN_ERROR else "done", "finished": time.time()}
 
 
 def _machine(record: Record) -> Machine:
@@ -171,6 +200,7 @@ def _forget(data: Record, collection: str, record_id: str) -> None:
     """Remove a record, and what points to it."""
     del data[collection][record_id]
     if collection == "instances":
+        release_floating_ips(data, record_id)
         for volume in data["volumes"].values():
             if volume["attached_to"] == record_id:
                 volume.update(attached_to=None, status="available", task=None)
@@ -180,6 +210,13 @@ def _forget(data: Record, collection: str, record_id: str) -> None:
     elif collection == "networks":
         for subnet_id in [key for key, subnet in data["subnets"].items() if subnet["network_id"] == record_id]:
             del data["subnets"][subnet_id]
+
+
+def release_floating_ips(data: Record, entity_id: str) -> None:
+    """Let the floating IPs of an instance or load balancer that is gone lead nowhere; they stay, and cost."""
+    for floating in data["floating_ips"].values():
+        if floating["entity"] and floating["entity"]["id"] == entity_id:
+            floating.update(entity=None, status="down")
 
 
 def is_off(record: Record, machines: Machines) -> bool:

@@ -8,6 +8,8 @@ from koprogo_fleet.lab.ovh_api import catalogue
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import bad_request, not_found
 
+_SERVICES = ("instance", "network", "octavialoadbalancer", "volume")
+
 
 def check_region(region: str) -> None:
     """
@@ -105,8 +107,12 @@ def _project(call: Call) -> Any:
     }
 
 
-def _vrack(_call: Call) -> Any:
-    return {"id": "pn-000001", "name": "lab", "description": ""}
+def _vrack(call: Call) -> Any:
+    with call.state.look() as data:
+        for vrack in data["vracks"].values():
+            if call.state.keys.project_id in vrack["members"]["cloudProject"]:
+                return {name: vrack[name] for name in ("id", "name", "description")}
+    raise not_found("vRack")
 
 
 def _regions(_call: Call) -> Any:
@@ -125,7 +131,7 @@ def _region(_call: Call, region: str) -> Any:
         "countryCode": "fr",
         "datacenterLocation": region.rstrip("0123456789"),
         "ipCountries": [],
-        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in ("instance", "network", "volume")],
+        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in _SERVICES],
     }
 
 
