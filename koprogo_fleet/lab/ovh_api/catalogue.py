@@ -6,6 +6,10 @@ import uuid
 from typing import NamedTuple
 
 REGIONS = ("GRA11", "SBG5")
+SERVICES = ("instance", "network", "volume", "storage-s3-standard", "octavialoadbalancer")
+ZONES = ("koprogo.io",)
+"""DNS zones are bought, not created: this one is the account's."""
+
 VOLUME_TYPES = ("classic", "high-speed", "high-speed-gen2")
 MAX_INSTANCES = 20
 MAX_GIGABYTES = 20_000

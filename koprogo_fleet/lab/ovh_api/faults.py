@@ -42,6 +42,12 @@ class Kind(StrEnum):
     NEVER_BOOTS = "never-boots"
     """The created instance becomes ACTIVE, but nothing answers at its addresses."""
 
+    ZERO_ID = "zero-id"
+    """The created DNS record is answered with the number 0, as OVH does at times."""
+
+    LOST_RECORD = "lost-record"
+    """The same, and the record is not there."""
+
 
 def add(state: State, body: Any) -> Record:
     """

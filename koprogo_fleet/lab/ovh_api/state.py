@@ -18,7 +18,20 @@ from koprogo_fleet.core.secret import Secret
 
 Record = dict[str, Any]
 
-_COLLECTIONS = ("ssh_keys", "networks", "subnets", "groups", "instances", "volumes")
+_COLLECTIONS = (
+    "ssh_keys",
+    "networks",
+    "subnets",
+    "groups",
+    "instances",
+    "volumes",
+    "dns_records",
+    "dns_published",
+    "containers",
+    "users",
+    "s3_credentials",
+    "consumer_keys",
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,8 @@ class State:
         self._lock = threading.RLock()
         try:
             self._saved = path.read_text(encoding="utf-8")
-            self._data: Record = json.loads(self._saved)
+            # a collection that an older emulator did not have is empty
+            self._data: Record = {**{name: {} for name in _COLLECTIONS}, **json.loads(self._saved)}
         except FileNotFoundError:
             self._data = _new()
             self._save()
@@ -89,7 +103,7 @@ class State:
             try:
                 yield self._data
             except BaseException:
-                self._data = json.loads(self._saved)
+                self._data = {**{name: {} for name in _COLLECTIONS}, **json.loads(self._saved)}
                 raise
             self._save()
 

@@ -1,17 +1,43 @@
-"""The routes below ``/cloud/project/<project>``, a file for each noun."""
+"""The routes, a file for each noun: those below ``/cloud/project/<project>``, and those of the whole account."""
 
 from __future__ import annotations
 
 from koprogo_fleet.lab.ovh_api.calls import Route
-from koprogo_fleet.lab.ovh_api.routes import catalogue, groups, instances, networks, ssh_keys, volumes
+from koprogo_fleet.lab.ovh_api.routes import (
+    account,
+    authorisation,
+    catalogue,
+    dns,
+    groups,
+    instance_actions,
+    instances,
+    networks,
+    object_storage,
+    prices,
+    quotas,
+    ssh_keys,
+    users,
+    volumes,
+)
 
 PROJECT_ROUTES: tuple[Route, ...] = (
     *catalogue.ROUTES,
+    *quotas.ROUTES,
     *ssh_keys.ROUTES,
     *networks.ROUTES,
     *groups.ROUTES,  # before instances: /instance/group is no instance
     *instances.ROUTES,
+    *instance_actions.ROUTES,
     *volumes.ROUTES,
+    *object_storage.ROUTES,
+    *users.ROUTES,
 )
 
-__all__ = ["PROJECT_ROUTES"]
+ROOT_ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *authorisation.ROUTES,
+    *dns.ROUTES,
+    *prices.ROUTES,
+)
+
+__all__ = ["PROJECT_ROUTES", "ROOT_ROUTES"]
