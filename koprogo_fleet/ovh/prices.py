@@ -34,12 +34,14 @@ class PricedPlan:
         hourly: for one hour (of one GB, where it is storage); None where it is not sold so.
         monthly: for one month; None where it is not sold so.
         commitments: what the catalogue offers for a longer time; most plans have none.
+        vcpus: of an instance's plan, where the catalogue tells.
     """
 
     code: str
     hourly: Decimal | None
     monthly: Decimal | None
     commitments: tuple[Commitment, ...] = ()
+    vcpus: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def _plan(item: Mapping[str, Any]) -> PricedPlan:
             Commitment(months, _lowest(of_term, _HOURLY), _lowest(of_term, (_MONTHLY,)))
             for months, of_term in sorted(by_term.items())
         ),
+        vcpus=((item.get("blobs") or {}).get("technical") or {}).get("cpu", {}).get("cores"),
     )
 
 

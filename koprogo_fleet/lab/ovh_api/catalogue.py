@@ -13,6 +13,7 @@ ZONES = ("koprogo.io",)
 VOLUME_TYPES = ("classic", "high-speed", "high-speed-gen2")
 MAX_INSTANCES = 20
 MAX_GIGABYTES = 20_000
+"""In each region, as quotas are."""
 
 _NAMESPACE = uuid.UUID("6f3c9f8e-2f57-4b64-9d6e-6b6f70726f67")
 

@@ -226,6 +226,21 @@ def test_quota_tells_what_does_not_fit(cloud: Cloud) -> None:
     assert f"{offer.MAX_INSTANCES} more instances in GRA11: 1 of {offer.MAX_INSTANCES} are used" in sentence
 
 
+def test_quota_is_enforced_by_region(cloud: Cloud) -> None:
+    """A region that is full refuses the next instance and shows no room in its flavors; another region has room."""
+    api = cloud.api()
+    one = running(api)
+    with cloud.state.change() as data:
+        for number in range(offer.MAX_INSTANCES - 1):
+            data["instances"][str(number)] = {**data["instances"][one.id], "id": str(number)}
+
+    with pytest.raises(OvhError, match="Quota exceeded for instances"):
+        running(api)
+
+    assert (0, 0) == (quotas.get_quota(api, REGION).instances.left, flavor(api, "b2-7").quota)
+    assert offer.MAX_INSTANCES == catalogue.list_flavors(api, "SBG5")[0].quota
+
+
 def test_region_offers(cloud: Cloud) -> None:
     """A region's services are known before anything is planned there."""
     api = cloud.api()

@@ -32,7 +32,8 @@ def chosen_regions(call: Call) -> tuple[str, ...]:
 def flavors(call: Call, region: str) -> list[dict[str, Any]]:
     """Return the flavors of one region, each for Linux and for Windows."""
     with call.state.look() as data:
-        left = max(0, catalogue.MAX_INSTANCES - len(data["instances"]))
+        used = sum(item["region"] == region for item in data["instances"].values())
+    left = max(0, catalogue.MAX_INSTANCES - used)
     return [
         {
             "id": catalogue.flavor_id(region, name, system),

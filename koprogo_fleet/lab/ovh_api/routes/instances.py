@@ -114,7 +114,7 @@ def _create(call: Call) -> Any:
     if (image := systems.get(body["imageId"])) is None:
         raise bad_request(f"Image {body['imageId']} not found in region {region}")
     with call.state.change() as data:
-        if len(data["instances"]) >= catalogue.MAX_INSTANCES:
+        if sum(item["region"] == region for item in data["instances"].values()) >= catalogue.MAX_INSTANCES:
             raise bad_request("Quota exceeded for instances")
         key_id = body.get("sshKeyId")
         if key_id is not None and key_id not in data["ssh_keys"]:

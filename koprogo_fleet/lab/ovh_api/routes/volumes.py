@@ -42,8 +42,7 @@ def _create(call: Call) -> Any:
     if body["type"] not in catalogue.VOLUME_TYPES:
         raise bad_request(f"Invalid volume type {body['type']}")
     with call.state.change() as data:
-        if sum(item["size"] for item in data["volumes"].values()) + body["size"] > catalogue.MAX_GIGABYTES:
-            raise bad_request("Quota exceeded for gigabytes")
+        _check_room(data, body["region"], body["size"])
         record = {
             "id": str(uuid.uuid4()),
             "name": body.get("name", ""),
@@ -109,9 +108,7 @@ def _upsize(call: Call, volume_id: str) -> Any:
             raise bad_request(f"Volume {volume_id} is {record['status']}")
         if size <= record["size"]:
             raise bad_request(f"New size must be greater than the current size, {record['size']}")
-        others = sum(item["size"] for item in data["volumes"].values()) - record["size"]
-        if others + size > catalogue.MAX_GIGABYTES:
-            raise bad_request("Quota exceeded for gigabytes")
+        _check_room(data, record["region"], size - record["size"])
         record.update(size=size, status="extending", task="extend")
         shape = _shape(record)
     call.lifecycle.begin("volumes", volume_id)
@@ -127,6 +124,12 @@ def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, *
         shape = _shape(record)
     call.lifecycle.begin("volumes", volume_id)
     return shape
+
+
+def _check_room(data: Record, region: str, more: int) -> None:
+    used = sum(item["size"] for item in data["volumes"].values() if item["region"] == region)
+    if used + more > catalogue.MAX_GIGABYTES:
+        raise bad_request("Quota exceeded for gigabytes")
 
 
 def _record(data: Record, volume_id: str) -> Record:
