@@ -42,6 +42,7 @@ _IN_PROJECT = (
     ("GET POST PUT DELETE", "/region/*"),
     ("GET POST", "/user"),
     ("GET POST DELETE", "/user/*"),
+    ("GET", "/usage/current"),
 )
 _OF_ZONES = (("GET", "/domain/zone"),)
 _IN_ZONE = (("GET POST PUT DELETE", "/domain/zone/{zone}/*"),)

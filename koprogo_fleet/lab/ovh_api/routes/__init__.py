@@ -16,6 +16,7 @@ from koprogo_fleet.lab.ovh_api.routes import (
     prices,
     quotas,
     ssh_keys,
+    usage,
     users,
     volumes,
 )
@@ -31,6 +32,7 @@ PROJECT_ROUTES: tuple[Route, ...] = (
     *volumes.ROUTES,
     *object_storage.ROUTES,
     *users.ROUTES,
+    *usage.ROUTES,
 )
 
 ROOT_ROUTES: tuple[Route, ...] = (
