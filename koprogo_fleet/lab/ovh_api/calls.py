@@ -9,12 +9,20 @@ from typing import Any, NamedTuple
 from koprogo_fleet.lab.machines import Machines
 from koprogo_fleet.lab.ovh_api.errors import bad_request
 from koprogo_fleet.lab.ovh_api.lifecycle import Lifecycle
-from koprogo_fleet.lab.ovh_api.state import State
+from koprogo_fleet.lab.ovh_api.state import Record, State
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request for a route; *fault* is the kind of failure that it has to play, if any, *delay* its seconds."""
+    """
+    One request for a route.
+
+    Attributes:
+        fault: the kind of failure that the route has to play, if any.
+        delay: the seconds that what the route begins is to take.
+        consumer: the record of a consumer key with limited rights; None may do everything.
+        origin: scheme, host and port that the client used.
+    """
 
     state: State
     machines: Machines
@@ -24,6 +32,8 @@ class Call:
     body: Any
     fault: str | None = None
     delay: float = 0.0
+    consumer: Record | None = None
+    origin: str = ""
 
     def fields(self, required: Mapping[str, type], optional: Mapping[str, type] | None = None) -> dict[str, Any]:
         """

@@ -51,6 +51,12 @@ class Kind(StrEnum):
     SLOW = "slow"
     """The operation or task that the call begins takes *seconds*."""
 
+    ZERO_ID = "zero-id"
+    """The created DNS record is answered with the number 0, as OVH does at times."""
+
+    LOST_RECORD = "lost-record"
+    """The same, and the record is not there."""
+
 
 def add(state: State, body: Any) -> Record:
     """

@@ -36,6 +36,12 @@ _COLLECTIONS = (
     "vracks",
     "dedicated_servers",
     "ip_load_balancers",
+    "dns_records",
+    "dns_published",
+    "containers",
+    "users",
+    "s3_credentials",
+    "consumer_keys",
 )
 FIRST_VRACK = "pn-000001"
 """The vRack that the lab begins with; its project is in it."""
@@ -109,7 +115,7 @@ class State:
             try:
                 yield self._data
             except BaseException:
-                self._data = json.loads(self._saved)
+                self._data = {**{name: {} for name in _COLLECTIONS}, **json.loads(self._saved)}
                 raise
             self._save()
 

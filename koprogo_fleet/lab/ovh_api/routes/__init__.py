@@ -5,11 +5,15 @@ from __future__ import annotations
 from koprogo_fleet.lab.ovh_api.calls import Route
 from koprogo_fleet.lab.ovh_api.lifecycle import Effect
 from koprogo_fleet.lab.ovh_api.routes import (
+    account,
+    authorisation,
     catalogue,
     dedicated_servers,
+    dns,
     floating_ips,
     gateways,
     groups,
+    instance_actions,
     instances,
     ip_load_balancer_farms,
     ip_load_balancer_frontends,
@@ -19,15 +23,21 @@ from koprogo_fleet.lab.ovh_api.routes import (
     load_balancer_parts,
     load_balancers,
     networks,
+    object_storage,
     operations,
     pool_parts,
+    prices,
+    quotas,
     ssh_keys,
+    usage,
+    users,
     volumes,
     vracks,
 )
 
 PROJECT_ROUTES: tuple[Route, ...] = (
     *catalogue.ROUTES,
+    *quotas.ROUTES,
     *ssh_keys.ROUTES,
     *networks.ROUTES,
     *gateways.ROUTES,
@@ -38,11 +48,19 @@ PROJECT_ROUTES: tuple[Route, ...] = (
     *operations.ROUTES,
     *groups.ROUTES,  # before instances: /instance/group is no instance
     *instances.ROUTES,
+    *instance_actions.ROUTES,
     *volumes.ROUTES,
+    *object_storage.ROUTES,
+    *users.ROUTES,
+    *usage.ROUTES,
 )
 """Below ``/cloud/project/<project>``."""
 
 ACCOUNT_ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *authorisation.ROUTES,
+    *dns.ROUTES,
+    *prices.ROUTES,
     *vracks.ROUTES,
     *dedicated_servers.ROUTES,
     *ip_load_balancers.ROUTES,

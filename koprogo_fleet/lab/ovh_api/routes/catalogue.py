@@ -1,4 +1,4 @@
-"""The project, its regions, flavors, images and quota."""
+"""The project, its regions, flavors and images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 from koprogo_fleet.lab.ovh_api import catalogue
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import bad_request, not_found
-
-_SERVICES = ("instance", "network", "octavialoadbalancer", "volume")
 
 
 def check_region(region: str) -> None:
@@ -34,7 +32,8 @@ def chosen_regions(call: Call) -> tuple[str, ...]:
 def flavors(call: Call, region: str) -> list[dict[str, Any]]:
     """Return the flavors of one region, each for Linux and for Windows."""
     with call.state.look() as data:
-        left = max(0, catalogue.MAX_INSTANCES - len(data["instances"]))
+        used = sum(item["region"] == region for item in data["instances"].values())
+    left = max(0, catalogue.MAX_INSTANCES - used)
     return [
         {
             "id": catalogue.flavor_id(region, name, system),
@@ -51,7 +50,7 @@ def flavors(call: Call, region: str) -> list[dict[str, Any]]:
             "outboundBandwidth": 250,
             "planCodes": {
                 "hourly": f"{prefix}{name}.consumption",
-                "monthly": f"{prefix}{name}.monthly.postpaid",
+                "monthly": None if name.startswith("b3-") else f"{prefix}{name}.monthly.postpaid",
                 "license": None,
             },
             "capabilities": [
@@ -131,7 +130,7 @@ def _region(_call: Call, region: str) -> Any:
         "countryCode": "fr",
         "datacenterLocation": region.rstrip("0123456789"),
         "ipCountries": [],
-        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in _SERVICES],
+        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in catalogue.SERVICES],
     }
 
 
@@ -160,37 +159,6 @@ def _one(items: list[dict[str, Any]], what: str, item_id: str) -> dict[str, Any]
     raise not_found(what)
 
 
-def _quota(call: Call) -> Any:
-    with call.state.look() as data:
-        instances = list(data["instances"].values())
-        volumes = list(data["volumes"].values())
-    quota = []
-    for region in catalogue.REGIONS:
-        sizes = [catalogue.SIZES[item["flavor"]] for item in instances if item["region"] == region]
-        local = [item for item in volumes if item["region"] == region]
-        quota.append(
-            {
-                "region": region,
-                "instance": {
-                    "maxInstances": catalogue.MAX_INSTANCES,
-                    "usedInstances": len(sizes),
-                    "maxCores": 160,
-                    "usedCores": sum(size.vcpus for size in sizes),
-                    "maxRam": 640_000,
-                    "usedRAM": 1000 * sum(size.ram for size in sizes),
-                },
-                "volume": {
-                    "maxGigabytes": catalogue.MAX_GIGABYTES,
-                    "usedGigabytes": sum(item["size"] for item in local),
-                    "maxVolumeCount": 100,
-                    "volumeCount": len(local),
-                },
-                "keypair": {"maxCount": 100},
-            }
-        )
-    return quota
-
-
 ROUTES = (
     Route("GET", "", _project),
     Route("GET", "/vrack", _vrack),
@@ -200,5 +168,4 @@ ROUTES = (
     Route("GET", "/flavor/<flavor_id>", _flavor),
     Route("GET", "/image", _images),
     Route("GET", "/image/<image_id>", _image),
-    Route("GET", "/quota", _quota),
 )
