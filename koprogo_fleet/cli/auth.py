@@ -25,6 +25,14 @@ def ovh(
         typer.Option("--project", help="The id of the Public Cloud project.", envvar="OVH_CLOUD_PROJECT_SERVICE"),
     ] = None,
     zone: Annotated[list[str] | None, typer.Option("--zone", help="A DNS zone of the fleet; may be repeated.")] = None,
+    vrack: Annotated[list[str] | None, typer.Option("--vrack", help="A vRack (pn-…); may be repeated.")] = None,
+    server: Annotated[
+        list[str] | None, typer.Option("--server", help="A dedicated server (ns….ip-….eu); may be repeated.")
+    ] = None,
+    load_balancer: Annotated[
+        list[str] | None,
+        typer.Option("--load-balancer", help="A classic IP Load Balancer (loadbalancer-…); may be repeated."),
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Ask for a new consumer key, also if one is set.")] = False,
     write: Annotated[
         Path | None,
@@ -42,7 +50,7 @@ def ovh(
     Example: koprogo-fleet auth ovh --project 4f3b2a1908f7e6d5c4b3a2918070f6e5 --zone koprogo.io --write ~/.ovh.conf
     """
     from koprogo_fleet.cli.render import PeopleView, people_console
-    from koprogo_fleet.ovh.authorisation import needed_rules
+    from koprogo_fleet.ovh.authorisation import Services, needed_rules
     from koprogo_fleet.ovh.credentials import application_from_environment
     from koprogo_fleet.workflows.authorise import authorise, check
 
@@ -54,7 +62,8 @@ def ovh(
         if browser:
             typer.launch(link)
 
-    rules = needed_rules(project, zone or ())
+    services = Services(tuple(zone or ()), tuple(vrack or ()), tuple(server or ()), tuple(load_balancer or ()))
+    rules = needed_rules(project, services)
     say("These rights are needed, and no others:\n", *(f"  {rule}\n" for rule in rules), sep="")
     if project is None:
         say("With --project ID the rights would be for that project alone; now they are for all.")

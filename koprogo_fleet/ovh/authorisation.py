@@ -8,7 +8,7 @@ holds :func:`needed_rules` equal to what the adapters of this package call.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ _IN_PROJECT = (
     ("DELETE", "/sshkey/*"),
     ("GET", "/network/public"),
     ("GET POST", "/network/private"),
-    ("GET POST DELETE", "/network/private/*"),
+    ("GET POST PUT DELETE", "/network/private/*"),
     ("GET", "/flavor"),
     ("GET", "/image"),
     ("GET POST", "/instance"),
@@ -43,9 +43,14 @@ _IN_PROJECT = (
     ("GET POST", "/user"),
     ("GET POST DELETE", "/user/*"),
     ("GET", "/usage/current"),
+    ("GET", "/operation"),
+    ("GET", "/operation/*"),
+    ("GET", "/vrack"),
 )
-_OF_ZONES = (("GET", "/domain/zone"),)
-_IN_ZONE = (("GET POST PUT DELETE", "/domain/zone/{zone}/*"),)
+_DNS_ZONES = "/domain/zone", (("GET POST PUT DELETE", "/*"),)
+_VRACKS = "/vrack", (("GET PUT", ""), ("GET POST DELETE", "/*"))
+_DEDICATED_SERVERS = "/dedicated/server", (("GET", ""), ("GET POST", "/*"))
+_IP_LOAD_BALANCERS = "/ipLoadbalancing", (("GET PUT", ""), ("GET POST PUT DELETE", "/*"))
 
 
 @dataclass(frozen=True, order=True)
@@ -62,6 +67,31 @@ class AccessRule:
 
     def __str__(self) -> str:
         return f"{self.method:<6} {self.path}"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The names of the services outside of the Public Cloud project that belong to a fleet."""
+
+    dns_zones: tuple[str, ...] = ()
+    vracks: tuple[str, ...] = ()
+    dedicated_servers: tuple[str, ...] = ()
+    ip_load_balancers: tuple[str, ...] = ()
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        """Yield the methods and the path of what the product does with them: nothing of a kind that there is none of."""
+        for names, (root, below) in (
+            (self.dns_zones, _DNS_ZONES),
+            (self.vracks, _VRACKS),
+            (self.dedicated_servers, _DEDICATED_SERVERS),
+            (self.ip_load_balancers, _IP_LOAD_BALANCERS),
+        ):
+            if names:
+                yield "GET", root
+            yield from ((methods, f"{root}/{name}{path}") for name in names for methods, path in below)
+
+
+NO_SERVICES = Services()
 
 
 @dataclass(frozen=True)
@@ -88,25 +118,23 @@ class Identity:
     rules: tuple[AccessRule, ...] | None
 
 
-def needed_rules(project: str | None = None, zones: Iterable[str] = ()) -> tuple[AccessRule, ...]:
+def needed_rules(project: str | None = None, services: Services = NO_SERVICES) -> tuple[AccessRule, ...]:
     """
     Return the rules that the product needs.
 
     Args:
         project: the id of the Public Cloud project. Without it the rules have to name all projects, and allow to list
             them: more than is needed.
-        zones: the DNS zones whose records the fleet keeps.
+        services: what belongs to the fleet outside of the project.
     """
     if project is None:
         methods = {method for allowed, _ in _IN_PROJECT for method in allowed.split()}
         in_project = [*((method, "/cloud/project/*") for method in sorted(methods)), ("GET", "/cloud/project")]
     else:
         in_project = [(methods, f"/cloud/project/{project}{path}") for methods, path in _IN_PROJECT]
-    zones = tuple(zones)
-    in_zones = [(methods, path.format(zone=zone)) for zone in zones for methods, path in _IN_ZONE]
     return tuple(
         AccessRule(method, path)
-        for methods, path in (*_ACCOUNT, *in_project, *(_OF_ZONES if zones else ()), *in_zones)
+        for methods, path in (*_ACCOUNT, *in_project, *services.rules())
         for method in methods.split()
     )
 

@@ -23,6 +23,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh import dns, object_storage, users
 from koprogo_fleet.ovh.authorisation import (
     AccessRule,
+    Services,
     get_granted_rules,
     get_identity,
     needed_rules,
@@ -62,7 +63,7 @@ def granted(cloud: Cloud, rules: Sequence[AccessRule], **more: str) -> OvhCreden
 
 def rules_of(cloud: Cloud) -> tuple[AccessRule, ...]:
     """Return the rules that the product asks for."""
-    return needed_rules(cloud.state.keys.project_id, [ZONE])
+    return needed_rules(cloud.state.keys.project_id, Services(dns_zones=(ZONE,)))
 
 
 def test_the_rules_suffice_for_a_whole_provision(cloud: Cloud) -> None:
