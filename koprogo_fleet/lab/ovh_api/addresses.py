@@ -58,9 +58,10 @@ def _private_port(data: Record, region: str, network_id: str, ip: str | None) ->
             break
     else:
         raise bad_request(f"Network {network_id} not found in region {region}")
-    subnet = next((item for item in data["subnets"].values() if item["network_id"] == network["id"]), None)
+    subnets = (item for item in data["subnets"].values() if item["network_id"] == network["id"])
+    subnet = next((item for item in subnets if item["region"] == region), None)
     if subnet is None:
-        raise bad_request(f"Network {network_id} has no subnet")
+        raise bad_request(f"Network {network_id} has no subnet in region {region}")
     gateway = IPv4Address(subnet["gateway"]) if subnet["gateway"] else None
     openstack_id = network["regions"][region]
     segment = _Segment(network["id"], openstack_id, subnet["id"], IPv4Network(subnet["network"]), gateway)

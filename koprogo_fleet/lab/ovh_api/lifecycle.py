@@ -41,10 +41,15 @@ class Lifecycle:
                 "hard-reboot": self._hard_reboot,
                 "delete": self._destroy,
             },
-            "networks": {"create": self._create_network, "delete": self._delete_network},
+            "networks": {
+                "create": self._create_network,
+                "activate": self._create_network,
+                "delete": self._delete_network,
+            },
             "volumes": {
                 "create": self._create_volume,
                 "attach": self._attach_volume,
+                "extend": self._extend_volume,
                 "detach": self._detach_volume,
                 "delete": self._delete_volume,
             },
@@ -126,7 +131,7 @@ class Lifecycle:
 
     def _create_network(self, record: Record) -> Record:
         self._machines.ensure_network(record["id"])
-        return {"status": "ACTIVE"}
+        return {"status": "ACTIVE", "building": []}
 
     def _delete_network(self, record: Record) -> None:
         self._machines.remove_network(record["id"])
@@ -143,6 +148,12 @@ class Lifecycle:
     def _detach_volume(self, record: Record) -> Record:
         self._machines.detach_volume(record["attached_to"], record["id"])
         return {"status": "available", "attached_to": None}
+
+    def _extend_volume(self, record: Record) -> Record:
+        if record["attached_to"]:
+            self._machines.attach_volume(record["attached_to"], record["id"], record["size"])
+            return {"status": "in-use"}
+        return {"status": "available"}
 
     def _delete_volume(self, record: Record) -> None:
         self._machines.delete_volume(record["id"])

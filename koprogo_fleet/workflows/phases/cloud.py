@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.kinds.instance import INSTANCES
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
-from koprogo_fleet.provision.surroundings import no_files
+from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.context import Context
@@ -29,7 +30,9 @@ def cloud(run: Context) -> None:
     """Create what is missing; find by name what exists."""
     observed = observe(run.api, run.fleet)
     wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
-    run.nodes_exist = bool({instance.name for instance in observed.instances} & {node.name for node in run.fleet.nodes})
+    run.nodes_exist = bool(
+        {instance.name for instance in observed.of(INSTANCES)} & {node.name for node in run.fleet.nodes}
+    )
     for note in wanted.notes:
         run.listener(note)
     run.report.differences += wanted.differences

@@ -19,8 +19,8 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh import groups, instances, volumes
 from koprogo_fleet.provision.apply import Limits, apply
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, plan
-from koprogo_fleet.provision.resources import observe
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0V koprogo"
 FLEET = Fleet.model_validate(
@@ -47,7 +47,7 @@ FLEET = Fleet.model_validate(
         "k3s": {"version": "v1.33.4+k3s1"},
     }
 )
-QUICK = {"look_every": 0.05}
+QUICK: dict[str, Any] = {"look_every": 0.05}
 OBJECTS = {"ssh_keys": 1, "networks": 1, "subnets": 1, "groups": 1, "instances": 5, "volumes": 2}
 
 
@@ -68,7 +68,7 @@ def the_plan(cloud: Cloud, fleet: Fleet = FLEET) -> Plan:
     return plan(fleet, observe(cloud.api(), fleet), KEY)
 
 
-def provision(cloud: Cloud, fleet: Fleet = FLEET, **limits: float) -> RememberedHostKeys:
+def provision(cloud: Cloud, fleet: Fleet = FLEET, **limits: Any) -> RememberedHostKeys:
     """Plan and apply, as the workflow does."""
     host_keys = RememberedHostKeys()
     apply(
@@ -163,8 +163,8 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import from_environment
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
 
 class HostKeys:
     def new(self, name):
@@ -230,8 +230,10 @@ def test_killed_while_it_builds(cloud: Cloud) -> None:
     """An instance that a killed run left in BUILD is waited for, not created."""
     cloud.machines.boot_seconds = 0.5
     wanted = the_plan(cloud)
-    with pytest.raises(WaitTimeout, match=r"koprogo-.*status BUILD|5 of 5 nodes|not in the list") as caught:
-        _first_error(lambda: apply(wanted, cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK, instance=0)))
+    with pytest.raises(WaitTimeout, match=r"koprogo-.*status BUILD|5 of 1. steps|not in the list") as caught:
+        _first_error(
+            lambda: apply(wanted, cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK, ready={"instance": 0}))
+        )
     assert "run the command again" in (caught.value.next_step or "")
 
     host_keys = provision(cloud)
@@ -278,7 +280,7 @@ def test_never_active(cloud: Cloud) -> None:
     cloud.fault("never-active", "POST", "*/instance")
 
     with pytest.raises(WaitTimeout, match=r"koprogo-cp-1: instance ACTIVE with .*status BUILD"):
-        provision(cloud, one, instance=1)
+        provision(cloud, one, ready={"instance": 1})
 
 
 def test_stopped_instance_is_started(cloud: Cloud) -> None:
@@ -310,15 +312,16 @@ def test_volume_is_attached_again(cloud: Cloud) -> None:
 
 
 def test_wrong_shape_is_refused(cloud: Cloud) -> None:
-    """A node of another flavor stops the run before anything is changed, and nothing is recreated."""
+    """A node of another flavor, not confirmed, stops the run before anything is changed, and nothing is recreated."""
     provision(cloud)
     pools = (FLEET.pools[0], FLEET.pools[1].model_copy(update={"flavor": "b2-15", "count": 3}))
     before = len(cloud.requests("POST"))
 
-    with pytest.raises(NotConverged, match="flavor of instance koprogo-worker-1: b2-30 -> b2-15") as caught:
+    with pytest.raises(NotConverged, match="replace instance koprogo-worker-1: flavor b2-30 -> flavor b2-15") as caught:
         provision(cloud, FLEET.model_copy(update={"pools": pools}))
 
     assert "change fleet.yaml back" in (caught.value.next_step or "")
+    assert "--confirm koprogo-worker-1 --confirm koprogo-worker-2" in (caught.value.next_step or "")
     assert before == len(cloud.requests("POST"))
 
 

@@ -1,4 +1,4 @@
-"""Private networks, their subnets, and the public network."""
+"""Private networks, their regions and subnets, and the public network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_VLAN = 4095
 
 
 def _shape(record: Record) -> dict[str, Any]:
-    building = record["status"] == "BUILDING"
+    building = record["regions"] if record["status"] == "BUILDING" else record.get("building", ())
     regions = [
         {
             "region": region,
-            "status": record["status"],
-            "openstackId": None if building else openstack_id,
+            "status": "BUILDING" if region in building else "ACTIVE",
+            "openstackId": None if region in building else openstack_id,
         }
         for region, openstack_id in record["regions"].items()
     ]
@@ -65,6 +65,7 @@ def _create(call: Call) -> Any:
             "name": body["name"],
             "vlan_id": vlan,
             "regions": {region: str(uuid.uuid4()) for region in body.get("regions") or catalogue.REGIONS},
+            "building": [],
             "status": "BUILDING",
             "task": "create",
         }
@@ -92,6 +93,20 @@ def _delete(call: Call, network_id: str) -> None:
             raise bad_request(f"Network {network_id} has ports in use")
         network.update(status="DELETING", task="delete")
     call.lifecycle.begin("networks", network_id)
+
+
+def _activate(call: Call, network_id: str) -> Any:
+    region = call.fields({"region": str})["region"]
+    check_region(region)
+    with call.state.change() as data:
+        network = _network(data, network_id)
+        if region in network["regions"]:
+            raise bad_request(f"Region {region} is already activated")
+        network["regions"][region] = str(uuid.uuid4())
+        network.update(building=[region], task="activate")
+        shape = _shape(network)
+    call.lifecycle.begin("networks", network_id)
+    return shape
 
 
 def _network(data: Record, network_id: str) -> Record:
@@ -134,7 +149,8 @@ def _create_subnet(call: Call, network_id: str) -> Any:
         if body["region"] not in network["regions"]:
             raise bad_request(f"Network {network_id} is not in region {body['region']}")
         for other in data["subnets"].values():
-            if other["network_id"] == network_id and cidr.overlaps(IPv4Network(other["network"])):
+            same = other["network_id"] == network_id and other["region"] == body["region"]
+            if same and cidr.overlaps(IPv4Network(other["network"])):
                 raise conflict(f"{cidr} overlaps with subnet {other['id']}")
         record = {
             "id": str(uuid.uuid4()),
@@ -163,6 +179,7 @@ ROUTES = (
     Route("GET", "/network/private/<network_id>", _get),
     Route("PUT", "/network/private/<network_id>", _rename),
     Route("DELETE", "/network/private/<network_id>", _delete),
+    Route("POST", "/network/private/<network_id>/region", _activate),
     Route("GET", "/network/private/<network_id>/subnet", _subnets),
     Route("POST", "/network/private/<network_id>/subnet", _create_subnet),
     Route("DELETE", "/network/private/<network_id>/subnet/<subnet_id>", _delete_subnet),

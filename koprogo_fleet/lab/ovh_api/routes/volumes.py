@@ -93,6 +93,23 @@ def _detach(call: Call, volume_id: str) -> Any:
     return _act(call, volume_id, task="detach", needs="in-use", meanwhile="detaching")
 
 
+def _upsize(call: Call, volume_id: str) -> Any:
+    size = call.fields({"size": int})["size"]
+    with call.state.change() as data:
+        record = _record(data, volume_id)
+        if record["status"] not in ("available", "in-use"):
+            raise bad_request(f"Volume {volume_id} is {record['status']}")
+        if size <= record["size"]:
+            raise bad_request(f"New size must be greater than the current size, {record['size']}")
+        others = sum(item["size"] for item in data["volumes"].values()) - record["size"]
+        if others + size > catalogue.MAX_GIGABYTES:
+            raise bad_request("Quota exceeded for gigabytes")
+        record.update(size=size, status="extending", task="extend")
+        shape = _shape(record)
+    call.lifecycle.begin("volumes", volume_id)
+    return shape
+
+
 def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, **changes: str) -> dict[str, Any]:
     with call.state.change() as data:
         record = _record(data, volume_id)
@@ -116,6 +133,7 @@ ROUTES = (
     Route("POST", "/volume", _create),
     Route("GET", "/volume/<volume_id>", _get),
     Route("DELETE", "/volume/<volume_id>", _delete),
+    Route("POST", "/volume/<volume_id>/upsize", _upsize),
     Route("POST", "/volume/<volume_id>/attach", _attach),
     Route("POST", "/volume/<volume_id>/detach", _detach),
 )
