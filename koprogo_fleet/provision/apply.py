@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from enum import StrEnum
-from typing import Any, NamedTuple
 
 from koprogo_fleet.core.errors import KoprogoError, NotConverged, OvhConflict
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.provision import graph
 from koprogo_fleet.provision.builder import Builder
-from koprogo_fleet.provision.graph import After
+from koprogo_fleet.provision.jobs import Job, Part, jobs_of
 from koprogo_fleet.provision.kind import Ref
 from koprogo_fleet.provision.lists import Live
 from koprogo_fleet.provision.observe import observe
@@ -67,14 +65,14 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known)
     builder = Builder(site)
 
-    def work(job: _Job) -> None:
+    def work(job: Job) -> None:
         step = fresh.steps[job.step]
-        if job.part is _Part.DELETE:
+        if job.part is Part.DELETE:
             builder.delete(step)
         else:
             builder.make(step)
 
-    jobs = _jobs(fresh.steps)
+    jobs = jobs_of(fresh.steps)
     failures = graph.run(jobs, work, at_once=_AT_ONCE, stop=lists.stop)
     for job in failures.held_back:
         listener(Note(f"{fresh.steps[job.step].ref}: not done, because it needs something that failed"))
@@ -147,44 +145,7 @@ def _promised(wanted: Plan) -> Iterator[tuple[Ref, str]]:
         yield step.ref, step.existing.id if final and step.existing else ""
 
 
-class _Part(StrEnum):
-    """A replacement is both."""
-
-    DELETE = "delete"
-    MAKE = "make"
-
-
-class _Job(NamedTuple):
-    step: int
-    part: _Part
-
-
-def _jobs(steps: Collection[Step]) -> dict[_Job, After[_Job]]:
-    """
-    Return what has to be done, and after what.
-
-    An object is made when all that it needs is ready, and deleted when all that needs it is gone. What goes makes room
-    in its kind (an address, a quota) for what comes: that is waited for, but need not succeed.
-    """
-    deleted = {
-        _Job(index, _Part.DELETE): step
-        for index, step in enumerate(steps)
-        if step.action in {Action.DELETE, Action.REPLACE}
-    }
-    made = {_Job(index, _Part.MAKE): step for index, step in enumerate(steps) if step.action is not Action.DELETE}
-    jobs: dict[_Job, After[_Job]] = {}
-    for job, step in deleted.items():
-        needing = (other for other, its in deleted.items() if its.existing and step.ref in its.existing.needs)
-        jobs[job] = After(frozenset(needing))
-    for job, step in made.items():
-        needed = {other for other, its in made.items() if step.wanted and its.ref in step.wanted.needs}
-        own = {other for other in deleted if other.step == job.step}
-        same_kind = frozenset(other for other, its in deleted.items() if its.kind is step.kind)
-        jobs[job] = After(frozenset(needed | own), same_kind)
-    return jobs
-
-
-def _raise_all(errors: Mapping[_Job, KoprogoError], jobs: Collection[Any]) -> None:
+def _raise_all(errors: Mapping[Job, KoprogoError], jobs: Collection[Job]) -> None:
     found = tuple(errors.values())
     if len(found) == 1:
         raise found[0]

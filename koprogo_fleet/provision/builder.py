@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -15,8 +14,11 @@ from koprogo_fleet.provision.once import create_once
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.step import Action, Step
 
-_TOO_EARLY = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}
-"""OVH's answers to a deletion while something that just went still counts (terraform-provider-ovh: issue 162)."""
+_REFUSED_FOR_NOW = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}
+"""
+OVH's answers to a deletion while something that just went still counts (terraform-provider-ovh, issue 162), and to a
+change that is under way already.
+"""
 
 
 class Builder:
@@ -88,8 +90,10 @@ class Builder:
         return existing
 
     def _change(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], existing: Existing[Value]) -> Existing[Value]:
-        with suppress(OvhUnavailable):  # the wait tells whether it was done
+        try:
             kind.change(wanted, existing, self._site)
+        except OvhUnavailable:
+            self._change_again(kind, wanted, self._listed(kind, existing.id) or existing)
         now = self._ended(kind, wanted, existing.id)
         if failed := kind.failed(now.value):
             raise OvhError(
@@ -97,6 +101,16 @@ class Builder:
                 next_step="look at it in the OVH manager",
             )
         return now
+
+    def _change_again(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], existing: Existing[Value]) -> None:
+        """Ask once more after a lost answer: what is done already is refused; the wait tells whether it came true."""
+        try:
+            kind.change(wanted, existing, self._site)
+        except OvhUnavailable:
+            return
+        except OvhError as error:
+            if error.status not in _REFUSED_FOR_NOW:
+                raise
 
     def _ended(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], found: str) -> Existing[Value]:
         """Wait until the object is ready, or has failed."""
@@ -148,7 +162,7 @@ class Builder:
         except OvhUnavailable as error:
             return error.seen
         except OvhError as error:
-            if error.status not in _TOO_EARLY:
+            if error.status not in _REFUSED_FOR_NOW:
                 raise
             return error.seen
         return "accepted"

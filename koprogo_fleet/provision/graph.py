@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def run(
     Raises:
         ValueError: some jobs wait for each other.
     """
-    progress = _Progress(dict(jobs))
+    progress = _Progress(jobs)
     with ThreadPoolExecutor(at_once, thread_name_prefix="provision") as pool:
         try:
             while progress.begin(lambda key: pool.submit(work, key)):
@@ -75,24 +76,30 @@ def run(
 
 
 class _Progress(Generic[K]):
-    def __init__(self, waiting: dict[K, After[K]]) -> None:
-        self._waiting = waiting
+    def __init__(self, jobs: Mapping[K, After[K]]) -> None:
+        self._needs = {key: after.needs for key, after in jobs.items()}
+        self._before = {key: set(after.needs | after.waits_for) for key, after in jobs.items()}
+        self._after: defaultdict[K, list[K]] = defaultdict(list)
+        for key, before in self._before.items():
+            for other in before:
+                self._after[other].append(key)
+        self._free = [key for key, before in self._before.items() if not before]
         self._running: dict[Future[None], K] = {}
-        self._ended: set[K] = set()
         self.errors: dict[K, KoprogoError] = {}
-        self.held_back: list[K] = []
+        self.held_back: dict[K, None] = {}
 
     def begin(self, submit: Callable[[K], Future[None]]) -> bool:
         """Begin whatever may, and return whether anything runs."""
-        while free := [key for key, after in self._waiting.items() if after.needs | after.waits_for <= self._ended]:
-            for key in free:
-                if self._waiting.pop(key).needs.isdisjoint({*self.errors, *self.held_back}):
-                    self._running[submit(key)] = key
-                else:
-                    self.held_back.append(key)
-                    self._ended.add(key)
-        if self._waiting and not self._running:
-            raise ValueError(f"these wait for each other: {', '.join(map(str, self._waiting))}")
+        while self._free:
+            key = self._free.pop(0)
+            del self._before[key]
+            if any(needed in self.errors or needed in self.held_back for needed in self._needs[key]):
+                self.held_back[key] = None
+                self._end(key)
+            else:
+                self._running[submit(key)] = key
+        if self._before and not self._running:
+            raise ValueError(f"these wait for each other: {', '.join(map(str, self._before))}")
         return bool(self._running)
 
     def wait_for_one(self) -> None:
@@ -100,8 +107,14 @@ class _Progress(Generic[K]):
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
             key = self._running.pop(future)
-            self._ended.add(key)
             try:
                 future.result()
             except KoprogoError as error:
                 self.errors[key] = error
+            self._end(key)
+
+    def _end(self, key: K) -> None:
+        for later in self._after[key]:
+            self._before[later].discard(key)
+            if not self._before[later]:
+                self._free.append(later)

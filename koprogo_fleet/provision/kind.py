@@ -180,7 +180,11 @@ class Kind(ABC, Generic[Spec, Value]):
         """Make the POST, once; return the new object's id."""
 
     def change(self, _wanted: Wanted[Spec], existing: Existing[Value], _site: Site) -> None:
-        """Change in place whatever :meth:`compare` called a :class:`Change`."""
+        """
+        Change in place whatever :meth:`compare` called a :class:`Change`.
+
+        It is called again, with what exists then, when the first answer was lost: it says what has to be.
+        """
         raise NotImplementedError(f"{self.ref(existing.name)} cannot be changed in place")
 
     @abstractmethod

@@ -27,7 +27,7 @@ class RecordedHostKeys:
 
 
 def cloud(run: Context) -> None:
-    """Create what is missing; find by name what exists."""
+    """Create what is missing, find by name what exists; replace and delete what fleet.yaml and a person say."""
     observed = observe(run.api, run.fleet)
     wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
     run.nodes_exist = bool(
@@ -38,4 +38,11 @@ def cloud(run: Context) -> None:
     run.report.differences += wanted.differences
     if not run.dry_run:
         first_files = run.signatures.first_files if run.signatures else no_files
-        apply(wanted, run.api, RecordedHostKeys(run.known_hosts), first_files=first_files, listener=run.listener)
+        apply(
+            wanted,
+            run.api,
+            RecordedHostKeys(run.known_hosts),
+            confirmed=run.confirmed,
+            first_files=first_files,
+            listener=run.listener,
+        )

@@ -208,6 +208,33 @@ def test_error_twice_stops(cloud: Cloud) -> None:
     assert 1 == objects(cloud)["instances"]
 
 
+def test_a_late_list_brings_nobody_back(cloud: Cloud) -> None:
+    """A failed instance that the list still shows after its deletion is not taken for the one whose answer was lost."""
+    one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
+    cloud.fault("error-instance", "POST", "*/instance")
+    failed: dict[str, Any] = {}
+
+    def list_late(event: Any) -> None:
+        with cloud.state.change() as data:
+            if isinstance(event, Note) and "created once more" in event.text:
+                failed.update(data["instances"])
+                data["faults"].append(NO_ANSWER)
+            elif isinstance(event, Waiting) and "as the answer was lost" in event.condition:
+                data["instances"].update(failed)
+
+    with pytest.raises(OvhUnavailable, match="did not appear"):
+        apply(
+            the_plan(cloud, one),
+            cloud.api(),
+            RememberedHostKeys(),
+            listener=list_late,
+            limits=Limits(**QUICK, lost_answer=0.3, ready={"instance": 3}),
+        )
+
+
+NO_ANSWER = {"method": "POST", "path": "*/instance", "kind": "500-html", "times": 1, "seconds": 0.0}
+
+
 def test_never_active(cloud: Cloud) -> None:
     """An instance that stays in BUILD ends in a timeout that names the node and what was seen."""
     one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from emulated_cloud import Cloud, until
 from emulated_fleet import (
@@ -105,9 +107,17 @@ def test_replaced_node(cloud: Cloud) -> None:
     assert () == the_plan(cloud, bigger).steps
 
 
-def test_addresses_move_on(cloud: Cloud) -> None:
+def test_addresses_move_on(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes whose addresses move by one are replaced although each wants its neighbour's: who goes makes room."""
     provision(cloud)
+    at_once = cloud.machines.destroy
+
+    def slowly(machine_id: str) -> None:
+        if cloud.machines.machines[machine_id].name == "koprogo-worker-2":
+            time.sleep(0.4)
+        at_once(machine_id)
+
+    monkeypatch.setattr(cloud.machines, "destroy", slowly)
     moved = with_workers(2, first_address="10.0.0.22")
 
     provision(cloud, Fleet.model_validate(moved.model_dump(mode="json")), confirmed=NODES)
@@ -127,6 +137,22 @@ def test_volume_grows_in_place(cloud: Cloud) -> None:
     after = volumes.list_volumes(cloud.api())
     assert before == {item.id: item.attached_to for item in after}
     assert {300} == {item.size_gb for item in after}
+
+
+@pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
+@pytest.mark.parametrize("path", ["*/upsize", "*/start", "*/region"])
+def test_lost_answer_to_a_change(cloud: Cloud, path: str, kind: str) -> None:
+    """A change whose answer is lost is asked for again: it says what has to be, and is done or refused as done."""
+    provision(cloud)
+    cloud.machines.stop(by_name(cloud)["koprogo-cp-1"].id)
+    size = FLEET.pools[1].volume
+    assert size is not None
+    fleet = with_spare_region(with_workers(2, volume=size.model_copy(update={"size_gb": 300})))
+    cloud.fault(kind, "POST", path)
+
+    provision(cloud, fleet, ready={"instance": 3, "volume": 3, "private network": 3})
+
+    assert () == the_plan(cloud, fleet).steps
 
 
 def test_failure_holds_back_its_dependants_alone(cloud: Cloud) -> None:
@@ -296,17 +322,7 @@ def test_calls_do_not_grow_with_the_fleet(cloud: Cloud, fleet: Fleet) -> None:
     assert counts[0] == counts[1]
 
 
-def test_lost_start_of_a_region(cloud: Cloud) -> None:
-    """A region whose activation got no answer is waited for, not activated twice."""
-    provision(cloud)
-    cloud.fault("500-html-after-success", "POST", "*/region")
-
-    provision(cloud, with_spare_region())
-
-    assert 1 == posts(cloud, "/region")
-
-
-def with_spare_region() -> Fleet:
+def with_spare_region(fleet: Fleet) -> Fleet:
     """Return the fleet with an empty pool in the other region."""
-    spare = FLEET.pools[1].model_copy(update={"name": "spare", "count": 0, "region": "SBG5"})
-    return FLEET.model_copy(update={"pools": (*FLEET.pools, spare)})
+    spare = fleet.pools[1].model_copy(update={"name": "spare", "count": 0, "region": "SBG5"})
+    return fleet.model_copy(update={"pools": (*fleet.pools, spare)})

@@ -22,6 +22,7 @@ from koprogo_fleet.ovh import groups, instances, networks, ssh_keys, volumes
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.rate import TokenBucket
 from koprogo_fleet.provision.apply import Limits, apply, destroy
+from koprogo_fleet.provision.kinds import KINDS
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import destroy_plan, plan
 
@@ -46,6 +47,9 @@ WRITES = st.sampled_from(
         ("POST", "*/d*"),
     ]
 )
+
+SOON = 5.0
+LIMITS = Limits(lost_answer=0.2, deletion=SOON, look_every=0.005, ready={kind.noun: SOON for kind in KINDS})
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,8 @@ def api_of(cloud: Cloud) -> OvhApi:
 def applied(cloud: Cloud, fleet: Fleet, listener: Callable[[Event], None] = lambda _event: None) -> None:
     """Look, plan and apply, with everything confirmed."""
     api = api_of(cloud)
-    limits = Limits(look_every=0.005, lost_answer=0.2)
     wanted = plan(fleet, observe(api, fleet), KEY)
-    apply(wanted, api, RememberedHostKeys(), confirmed=everything(fleet), listener=listener, limits=limits)
+    apply(wanted, api, RememberedHostKeys(), confirmed=everything(fleet), listener=listener, limits=LIMITS)
 
 
 def try_to_apply(cloud: Cloud, fleet: Fleet, trouble: Trouble) -> None:
@@ -146,7 +149,7 @@ def what_is_wanted(fleet: Fleet) -> dict[str, Counter[Any]]:
 
 
 @settings(
-    max_examples=14,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -168,8 +171,7 @@ def test_it_converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
             assert what_is_wanted(fleet) == what_exists(api)
             observed = observe(api, fleet)
             assert () == plan(fleet, observed, KEY).steps
-            limits = Limits(look_every=0.005)
-            destroy(destroy_plan(observed, fleet), api, confirmed=everything(fleet), limits=limits)
+            destroy(destroy_plan(observed, fleet), api, confirmed=everything(fleet), limits=LIMITS)
             assert all(not found for found in what_exists(api).values())
         finally:
             cloud.stop()
