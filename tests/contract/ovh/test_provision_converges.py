@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from emulated_cloud import Cloud
 from emulated_fleet import KEY, PulledPlugError, RememberedHostKeys
 from hypothesis import HealthCheck, given, settings
@@ -148,15 +149,8 @@ def what_is_wanted(fleet: Fleet) -> dict[str, Counter[Any]]:
     }
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-@given(st.lists(st.tuples(st.sampled_from([1, 3]), POOLS, TROUBLES), min_size=1, max_size=3))
-def test_it_converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
-    """Whatever was edited, failed or was killed before, one run reaches exactly the fleet; then it can be destroyed."""
+def converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
+    """Make all *edits* to one fleet, each with its trouble; then run once without, compare, and destroy."""
     with tempfile.TemporaryDirectory() as folder:
         cloud = Cloud(Path(folder))
         cloud.machines.boot_seconds = 0.001
@@ -175,3 +169,22 @@ def test_it_converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
             assert all(not found for found in what_exists(api).values())
         finally:
             cloud.stop()
+
+
+EDITS = st.lists(st.tuples(st.sampled_from([1, 3]), POOLS, TROUBLES), min_size=2, max_size=3)
+IN_ITS_OWN_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@settings(IN_ITS_OWN_TIME, max_examples=8, derandomize=True)
+@given(EDITS)
+def test_it_converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
+    """Whatever was edited, failed or was killed before, one run reaches exactly the fleet; then it can be destroyed."""
+    converges(edits)
+
+
+@pytest.mark.exhaustive
+@settings(IN_ITS_OWN_TIME, max_examples=200)
+@given(EDITS)
+def test_it_converges_from_anywhere(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
+    """The same from many more places, others each time."""
+    converges(edits)
