@@ -10,6 +10,7 @@ from koprogo_fleet.core.errors import OvhNotFound
 from koprogo_fleet.ovh.client import OvhApi
 
 ACTIVE = "ACTIVE"
+DELETING = "DELETING"
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ class PrivateNetwork:
 
 @dataclass(frozen=True)
 class Subnet:
-    """Addresses of a private network in one region; *region* is None where the API does not tell it."""
+    """The addresses of a private network in one region; *region* is empty where the API does not tell it."""
 
     id: str
+    network_id: str
+    region: str
     cidr: IPv4Network
     gateway: IPv4Address | None
     dhcp: bool
-    region: str | None = None
 
 
 def list_private_networks(api: OvhApi) -> tuple[PrivateNetwork, ...]:
@@ -76,9 +78,9 @@ def get_private_network(api: OvhApi, network_id: str) -> PrivateNetwork:
     return _network(api.get(api.in_project(f"/network/private/{network_id}")))
 
 
-def create_private_network(api: OvhApi, name: str, vlan_id: int, region: str) -> PrivateNetwork:
-    """Create a private network in one region; it is BUILDING at first. The project must be in a vRack."""
-    body = {"name": name, "vlanId": vlan_id, "regions": [region]}
+def create_private_network(api: OvhApi, name: str, vlan_id: int, *regions: str) -> PrivateNetwork:
+    """Create a private network in the *regions*; it is BUILDING at first. The project must be in a vRack."""
+    body = {"name": name, "vlanId": vlan_id, "regions": list(regions)}
     return _network(api.post(api.in_project("/network/private"), body))
 
 
@@ -108,8 +110,8 @@ def delete_private_network(api: OvhApi, network_id: str) -> None:
 
 
 def list_subnets(api: OvhApi, network_id: str) -> tuple[Subnet, ...]:
-    """Return the subnets of a private network."""
-    return tuple(_subnet(item) for item in api.get(api.in_project(f"/network/private/{network_id}/subnet")))
+    """Return the subnets of a private network, in all its regions."""
+    return tuple(_subnet(item, network_id) for item in api.get(api.in_project(f"/network/private/{network_id}/subnet")))
 
 
 def create_subnet(  # noqa: PLR0913 - what a subnet is
@@ -146,7 +148,7 @@ def create_subnet(  # noqa: PLR0913 - what a subnet is
         "noGateway": not with_gateway,
         "region": region,
     }
-    return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body))
+    return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body), network_id)
 
 
 def delete_subnet(api: OvhApi, network_id: str, subnet_id: str) -> None:
@@ -154,15 +156,20 @@ def delete_subnet(api: OvhApi, network_id: str, subnet_id: str) -> None:
     api.delete(api.in_project(f"/network/private/{network_id}/subnet/{subnet_id}"))
 
 
-def find_public_network(api: OvhApi, region: str) -> str:
+def list_public_networks(api: OvhApi) -> tuple[PrivateNetwork, ...]:
+    """Return the networks that give public addresses: they have the private ones' shape, and no VLAN."""
+    return tuple(_network(item) for item in api.get(api.in_project("/network/public")))
+
+
+def public_network_in(networks: tuple[PrivateNetwork, ...], region: str) -> str:
     """
-    Return the id, in *region*, of the network that gives public addresses.
+    Return the id, in *region*, of the one of the public *networks* that is there.
 
     Raises:
         OvhNotFound: the region has none.
     """
-    for item in api.get(api.in_project("/network/public")):
-        part = _network(item).in_region(region)
+    for network in networks:
+        part = network.in_region(region)
         if part is not None and part.openstack_id is not None:
             return part.openstack_id
     raise OvhNotFound(
@@ -184,12 +191,13 @@ def _network(item: dict[str, Any]) -> PrivateNetwork:
     )
 
 
-def _subnet(item: dict[str, Any]) -> Subnet:
-    gateway, pools = item.get("gatewayIp"), item.get("ipPools") or ()
+def _subnet(item: dict[str, Any], network_id: str) -> Subnet:
+    gateway = item.get("gatewayIp")
     return Subnet(
         id=item["id"],
+        network_id=network_id,
+        region=next((pool["region"] for pool in item.get("ipPools") or ()), ""),
         cidr=IPv4Network(item["cidr"]),
         gateway=IPv4Address(gateway) if gateway else None,
         dhcp=bool(item.get("dhcpEnabled")),
-        region=pools[0]["region"] if pools else None,
     )

@@ -10,6 +10,8 @@ from koprogo_fleet.ovh.client import OvhApi
 AVAILABLE = "available"
 IN_USE = "in-use"
 EXTENDING = "extending"
+DELETING = "deleting"
+DETACHING = "detaching"
 
 
 @dataclass(frozen=True)
