@@ -15,7 +15,7 @@ import pytest
 import python_ovh
 import requests
 from emulated_cloud import Cloud, until
-from test_provision_apply import FLEET, KEY, OBJECTS, QUICK, RememberedHostKeys, objects
+from emulated_fleet import FLEET, KEY, OBJECTS, QUICK, RememberedHostKeys, objects
 
 from koprogo_fleet.core.errors import InputError, OvhRefused, WaitTimeout
 from koprogo_fleet.core.events import Waiting
@@ -36,8 +36,8 @@ from koprogo_fleet.ovh.credentials import OvhCredentials, from_environment
 from koprogo_fleet.ovh.instances import list_instances
 from koprogo_fleet.ovh.prices import get_prices
 from koprogo_fleet.provision.apply import Limits, apply
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
 from koprogo_fleet.workflows.authorise import authorise, check
 
 ZONE = "koprogo.io"
