@@ -33,6 +33,18 @@ _WHOLE = 100
 """From here on nobody reads the digits after the point."""
 
 _HEADER = "<!-- Written by `nox -s bench -- converge`: run it again instead of editing this. -->\n"
+_DONE = """\
+A profile of the first version showed where it went, and this was done about it, the most costly first:
+
+1. **Processes on the node.** A look at fifteen resources took a node 83 ms of processor time, because every file cost it
+   a `stat` and a `sha256sum`, and every service a `systemctl show`. Looks now ask such questions together
+   (`koprogo_fleet/hosts/questions.py`), and equal looks are taken once: 25 ms. For a change, systemd reads its units again
+   only if it has to, services in a row are started at once, and plain files are written by the shell itself.
+2. **Imports.** The library took 1.05 s of processor time to import, it takes 0.41 s: tasks, netmiko, the OVH client and
+   paramiko's rarely used parts are imported when they are used.
+3. **Python for each host.** known_hosts was read and decoded once for each host, keys too; frames were parsed by a regular
+   expression that was compiled for each answer. Each is done once now. A delayed acknowledgement cost each connection 40 ms.
+"""
 _HOW = """\
 Each run is a process of its own, timed from its start to its end, the interpreter's start included. Beside it stands the
 time after the start: without the interpreter and the imports, but with the inventory, all hosts, and the report. The goals
@@ -129,6 +141,7 @@ def page(found: Mapping[str, Any]) -> str:
             "|---|---|---|---|",
             *inside,
             "",
+            _DONE,
             "## How it is measured\n",
             _HOW,
         ]
