@@ -8,6 +8,7 @@ One script asks all of it locally, so that it answers also when the cluster does
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ class ServerHealth:
         members: the names of all members that this one knows; those that only learn have no vote yet, and are not there.
         leader: the name of the leader, or None while there is none.
         database_bytes: size of etcd's file.
-        api: ``ok``, or what the API server answered instead.
+        api: ``ok``, or what is not ready, or what was answered instead.
     """
 
     service: str
@@ -72,11 +73,18 @@ def parse(output: str) -> ServerHealth:
         members=tuple(sorted(name for name in names.values() if name)),
         leader=names.get(str(state.get("leader", ""))),
         database_bytes=int(state.get("dbSize") or 0),
-        api=api.strip() or "no answer",
+        api=_readiness(api.strip()),
         job_pending=properties.get("Job", "") not in {"", "0"},
         has_etcd_data=bool(data),
         etcd_answers=bool(_object(health)),
     )
+
+
+def _readiness(answer: str) -> str:
+    """Return "ok", or what is not ready by the API server's own list of checks, or the words of whoever answered."""
+    if failed := re.findall(r"\[-\](\S+)", answer):
+        return f"not ready: {', '.join(failed)}"
+    return answer or "no answer"
 
 
 def _object(text: str) -> dict[str, Any]:

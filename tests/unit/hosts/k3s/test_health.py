@@ -45,6 +45,13 @@ def test_a_dead_server_is_unhealthy_not_an_error() -> None:
     )
 
 
+def test_an_api_server_that_is_not_ready_says_what_is_missing() -> None:
+    """Of the list of all checks, those that failed are told."""
+    answer = 'Error: an error on the server ("[+]ping ok\\n[+]log ok\\n[-]etcd failed: reason withheld\\nreadyz check failed")'
+
+    assert "not ready: etcd" == parse(f"ActiveState=active\n\n\n\n\n{answer}\n").api
+
+
 def test_two_of_three_say_how_many_more_may_fail() -> None:
     """With one server lost the verdict says that none more may fail."""
     assert "2 of 3 members are up; the API works, and 0 more may fail" in explain([health(), health(), None])
