@@ -12,9 +12,9 @@ import hashlib
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 STATUS = "%F|%a|%U|%u|%G|%g"
 """The format of ``stat``: kind, permissions, owner, and group, the latter two by name and by number."""
@@ -84,6 +84,7 @@ class UnitProperties:
 
 
 Question = PathStatus | Checksum | UnitProperties
+_Q = TypeVar("_Q", PathStatus, Checksum, UnitProperties)
 
 
 @runtime_checkable
@@ -94,8 +95,12 @@ class Asks(Protocol):
         """Return what others may ask, too."""
 
 
+_AT_ONCE = 50
+"""How many of a kind: the shell finds the place of each answer among all of them, one after the other."""
+
+
 def ask_all(questions: Iterable[Question]) -> list[str]:
-    """Return lines of sh that ask all *questions*, in a process or two for each kind; none where nothing is gained."""
+    """Return lines of sh that ask all *questions*, many in one process; none where nothing is gained."""
     distinct = dict.fromkeys(questions)
     usual = [question for question in distinct if _is_usual(question)]
     statuses = [question for question in usual if isinstance(question, PathStatus)]
@@ -105,11 +110,23 @@ def ask_all(questions: Iterable[Question]) -> list[str]:
         if isinstance(question, UnitProperties):
             units[question.properties].append(question)
     lines = [
-        *(_statuses(statuses) if len(statuses) > 1 else ()),
-        *(_checksums(checksums) if len(checksums) > 1 else ()),
-        *(line for properties, group in units.items() if len(group) > 1 for line in _properties(properties, group)),
+        *(line for group in _batches(statuses) for line in _statuses(group)),
+        *(line for group in _batches(checksums) for line in _checksums(group)),
+        *(
+            line
+            for properties, same in units.items()
+            for group in _batches(same)
+            for line in _properties(properties, group)
+        ),
     ]
     return ["line_end='\n'", "set -f; IFS=$line_end", *lines, "unset IFS; set +f; set --"] if lines else []
+
+
+def _batches(questions: Sequence[_Q]) -> Iterator[Sequence[_Q]]:
+    """Yield them in groups; a single question can as well be asked where it is."""
+    for begin in range(0, len(questions), _AT_ONCE):
+        if len(group := questions[begin : begin + _AT_ONCE]) > 1:
+            yield group
 
 
 def _statuses(questions: Sequence[PathStatus]) -> list[str]:
