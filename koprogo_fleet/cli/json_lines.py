@@ -36,7 +36,7 @@ class Line(_Model):
 class Difference(_Model):
     """One thing that is not as desired. Secrets are named, never shown."""
 
-    operation: Literal["create", "change", "delete"]
+    operation: Literal["create", "change", "replace", "delete"]
     """What has to happen."""
     what: str
     """The thing, such as `file /etc/hosts`."""

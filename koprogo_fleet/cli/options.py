@@ -38,6 +38,14 @@ LogPath = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing anything.")]
+Confirm = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm",
+        metavar="NAME",
+        help="Let the object of this name be deleted or replaced with the data that it holds; for each such object.",
+    ),
+]
 
 DEFAULT_INVENTORY = Path("inventory")
 DEFAULT_LAB = "default"

@@ -13,6 +13,7 @@ import typer
 from koprogo_fleet.cli.options import (
     DEFAULT_INVENTORY,
     DEFAULT_LAB,
+    Confirm,
     Inventory,
     Json,
     LabName,
@@ -47,6 +48,7 @@ def provision(
     boot_seconds: Annotated[
         float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
     ] = BOOT_SECONDS,
+    confirm: Confirm = None,
 ) -> None:
     """
     Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
@@ -56,6 +58,8 @@ def provision(
     Example: sudo koprogo-fleet provision --yes
 
     Example: koprogo-fleet provision --target ovh --json --yes
+
+    Example: koprogo-fleet provision --confirm koprogo-worker-3
     """
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
@@ -80,8 +84,22 @@ def provision(
             view.differences("Plan", planned)
             if planned.changed and not _confirmed():
                 raise typer.Exit(EXIT_CHANGES)
-        arguments = {"inventory": str(inventory.absolute()), "lab": lab, "boot_seconds": str(boot_seconds)}
-        workflow.provision(fleet, directory, opened, view.event, report, boot_seconds=boot_seconds, arguments=arguments)
+        arguments = {
+            "inventory": str(inventory.absolute()),
+            "lab": lab,
+            "boot_seconds": str(boot_seconds),
+            "confirm": " ".join(confirm or ()),
+        }
+        workflow.provision(
+            fleet,
+            directory,
+            opened,
+            view.event,
+            report,
+            boot_seconds=boot_seconds,
+            confirmed=frozenset(confirm or ()),
+            arguments=arguments,
+        )
         view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == TargetKind.LAB else ())))
 
 

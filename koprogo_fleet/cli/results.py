@@ -27,7 +27,12 @@ from koprogo_fleet.workflows.run import Report
 
 _Key = TypeVar("_Key")
 
-SIGNS = {Operation.CREATE: "[green]+[/]", Operation.CHANGE: "[yellow]~[/]", Operation.DELETE: "[red]-[/]"}
+SIGNS = {
+    Operation.CREATE: "[green]+[/]",
+    Operation.CHANGE: "[yellow]~[/]",
+    Operation.REPLACE: "[red]±[/]",
+    Operation.DELETE: "[red]-[/]",
+}
 COLOURS = {UNCHANGED: "green", FAILED: "red", UNREACHABLE: "red", SKIPPED: "dim"}
 TO_CHANGE = "to change"
 """What a plan says of a host that a run would call changed."""

@@ -117,6 +117,7 @@ def resume(
         yes=yes,
         as_json=as_json,
         boot_seconds=float(run.arguments["boot_seconds"]),
+        confirm=run.arguments.get("confirm", "").split(),
     )
 
 

@@ -12,6 +12,7 @@ class Operation(StrEnum):
 
     CREATE = "create"
     CHANGE = "change"
+    REPLACE = "replace"
     DELETE = "delete"
 
 
@@ -21,7 +22,7 @@ class Difference:
     One thing that is not as desired.
 
     *what* names it as the field does ("file /etc/hosts", "volume koprogo-worker-1"); *old* and *new* are short,
-    printable and never secret; *detail* may hold a unified diff.
+    printable and never secret, and of what is replaced the reason; *detail* may hold a unified diff.
     """
 
     operation: Operation
@@ -31,7 +32,7 @@ class Difference:
     detail: str = ""
 
     def __str__(self) -> str:
-        if self.operation is Operation.CHANGE and (self.old or self.new):
+        if self.operation in {Operation.CHANGE, Operation.REPLACE} and (self.old or self.new):
             return f"{self.operation} {self.what}: {self.old or 'nothing'} -> {self.new or 'nothing'}"
         return f"{self.operation} {self.what}" + (f": {self.new}" if self.new else "")
 

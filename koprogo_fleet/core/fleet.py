@@ -67,6 +67,7 @@ class Node:
     name: str
     pool: str
     role: Role
+    region: str
     flavor: str
     vrack_address: IPv4Address
     anti_affinity: bool
@@ -95,6 +96,15 @@ class Fleet(Model):
             raise Mistakes(found)
         return self
 
+    def region_of(self, pool: Pool) -> str:
+        """Return the region of a pool's nodes."""
+        return pool.region or self.region
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Every region that is used, the fleet's own first."""
+        return tuple(dict.fromkeys((self.region, *(self.region_of(pool) for pool in self.pools))))
+
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Every node of every pool, servers first, in a stable order."""
@@ -108,6 +118,7 @@ class Fleet(Model):
                     name=f"{self.name}-{pool.name}-{index + 1}",
                     pool=pool.name,
                     role=pool.role,
+                    region=self.region_of(pool),
                     flavor=pool.flavor,
                     vrack_address=pool.first_address + index,
                     anti_affinity=pool.anti_affinity,

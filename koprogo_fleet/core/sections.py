@@ -102,13 +102,18 @@ class Volume(Model):
 
 
 class Pool(Model):
-    """Nodes that are alike. Their names are ``<fleet>-<pool>-<n>``, their vRack addresses count up from the first."""
+    """
+    Nodes that are alike. Their names are ``<fleet>-<pool>-<n>``, their vRack addresses count up from the first.
+
+    Without *region* they are in the fleet's.
+    """
 
     name: DnsLabel = Field(examples=["worker"])
     role: Role = Field(description="server or agent", examples=["agent"])
     count: Whole = Field(ge=0, le=200, description="a whole number from 0 to 200", examples=[3])
     flavor: Text = Field(description="an OVH flavor such as b2-15", examples=["b2-15"])
     first_address: Address = Field(examples=["10.0.0.21"])
+    region: Text | None = Field(default=None, description="an OVH region such as SBG5")
     anti_affinity: bool = Field(default=False, strict=True, description="true or false")
     volume: Volume | None = None
 

@@ -27,7 +27,7 @@ class VrackPort:
 
 @dataclass(frozen=True)
 class Observed:
-    """The instances that bear the name of a node of the fleet, with their NICs, and all volumes of the region."""
+    """The instances that bear the name of a node of the fleet, with their NICs, and all volumes."""
 
     instances: tuple[Instance, ...]
     interfaces: Mapping[str, tuple[InstanceInterface, ...]] = field(default_factory=dict)
@@ -70,11 +70,11 @@ class Observed:
 
 def observe(api: OvhApi, fleet: Fleet, known_ports: Sequence[VrackPort] = ()) -> Observed:
     """
-    Read the instances and volumes of the fleet's region, and the NICs of the instances whose MAC is not known yet.
+    Read the instances and volumes of all regions, and the NICs of the fleet's instances whose MAC is not known yet.
 
     Args:
         api: the OVH API.
-        fleet: its node names and region say what is ours.
+        fleet: its nodes' names and regions say what is ours.
         known_ports: from the last inventory; saves one call for each instance that is still the same.
 
     Raises:
@@ -83,13 +83,13 @@ def observe(api: OvhApi, fleet: Fleet, known_ports: Sequence[VrackPort] = ()) ->
     nodes = {node.name: node for node in fleet.nodes}
     instances = tuple(
         instance
-        for instance in list_instances(api, fleet.region)
-        if instance.name in nodes and instance.status not in DELETED
+        for instance in list_instances(api)
+        if (node := nodes.get(instance.name)) and instance.region == node.region and instance.status not in DELETED
     )
     known = {(port.instance_id, port.address) for port in known_ports}
     new = [instance.id for instance in instances if (instance.id, nodes[instance.name].vrack_address) not in known]
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         interfaces = dict(zip(new, pool.map(lambda instance_id: list_interfaces(api, instance_id), new), strict=True))
     has_volumes = any(node.volume is not None for node in nodes.values())
-    volumes = list_volumes(api, fleet.region) if has_volumes else ()
+    volumes = list_volumes(api) if has_volumes else ()
     return Observed(instances, interfaces, volumes, tuple(known_ports))

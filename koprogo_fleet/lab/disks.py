@@ -34,8 +34,11 @@ def ensure_file(file: Path, size_gb: int) -> None:
 
 
 def ensure_loop(file: Path) -> LoopDevice:
-    """Return the loop device over *file*, made now unless there is one."""
-    return find_loop(file) or _listed(run(["losetup", "--find", "--show", file]).strip())
+    """Return the loop device over *file*, made now unless there is one; it is as large as the file is now."""
+    if device := find_loop(file):
+        run(["losetup", "--set-capacity", device.path])
+        return device
+    return _listed(run(["losetup", "--find", "--show", file]).strip())
 
 
 def find_loop(file: Path) -> LoopDevice | None:

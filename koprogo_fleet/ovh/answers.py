@@ -35,11 +35,11 @@ _BY_MESSAGE: dict[str, _Explanation] = {
     ),
     "this credential is not valid": _Explanation(
         "the consumer key is unknown, has expired, or was never validated in the browser",
-        "check OVH_CONSUMER_KEY; make one at https://api.ovh.com/createToken/",
+        "check OVH_CONSUMER_KEY; make one: koprogo-fleet auth ovh --new",
     ),
     "this call has not been granted": _Explanation(
         "the consumer key was made without the right for this call",
-        "make a consumer key with GET, POST, PUT and DELETE on /cloud/* at https://api.ovh.com/createToken/",
+        "make a consumer key with the rights that are needed: koprogo-fleet auth ovh --new",
     ),
     INVALID_SIGNATURE: _Explanation(
         "the application secret does not belong to the application key (the clock was read again, and is not it)",

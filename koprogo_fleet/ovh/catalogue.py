@@ -16,7 +16,14 @@ _MIB_FROM = 512  # some regions answer RAM in MiB, others in GiB; no flavor has 
 
 @dataclass(frozen=True)
 class Flavor:
-    """A size of instance; *quota* is how many more of it the project may start."""
+    """
+    A size of instance.
+
+    Attributes:
+        quota: how many more of it the project may start.
+        hourly_plan: the price catalogue's code for it by the hour ("b2-15.consumption").
+        monthly_plan: the same by the month; None for a flavor that has only savings plans (B3, C3, R3).
+    """
 
     id: str
     name: str
@@ -26,6 +33,8 @@ class Flavor:
     disk_gb: int
     available: bool
     quota: int
+    hourly_plan: str | None = None
+    monthly_plan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ def find(what: str, name: str, among: Sequence[Named], region: str) -> Named:
 
 
 def _flavor(item: dict[str, Any]) -> Flavor:
-    ram = int(item["ram"])
+    ram, plans = int(item["ram"]), item.get("planCodes") or {}
     return Flavor(
         id=item["id"],
         name=item["name"],
@@ -87,4 +96,6 @@ def _flavor(item: dict[str, Any]) -> Flavor:
         disk_gb=int(item["disk"]),
         available=bool(item["available"]),
         quota=int(item["quota"]),
+        hourly_plan=plans.get("hourly"),
+        monthly_plan=plans.get("monthly"),
     )

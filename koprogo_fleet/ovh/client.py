@@ -8,7 +8,7 @@ signature" (with the clock read again): such an answer means that nothing was do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,8 +77,15 @@ class OvhApi:
 
     def get(self, path: str, **query: str | None) -> Any:
         """GET *path*; a query value of None is left out. Tried again when there is no usable answer."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, None)
+        return self._call("GET", _with_query(path, query), None)
+
+    def get_public(self, path: str, **query: str | None) -> Any:
+        """GET *path* without logging in: for what everybody may read, which a consumer key's rules need not grant."""
+        return self._call("GET", _with_query(path, query), None, signed=False)
+
+    def post_unsigned(self, path: str, body: Any) -> Any:
+        """POST *body* with the application key alone, as one asks for a consumer key."""
+        return self._call("POST", path, body, signed=False)
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST *body* as JSON. After :class:`OvhUnavailable` it may have been done: look, do not call again."""
@@ -92,8 +99,12 @@ class OvhApi:
         """DELETE *path*."""
         return self._call("DELETE", path, None)
 
-    def _call(self, method: str, path: str, body: Any) -> Any:
+    def _call(self, method: str, path: str, body: Any, *, signed: bool = True) -> Any:
         call = f"{method} {path}"
+        if not signed:
+            return self._retrying(call, lambda error: _may_retry(error, method))(
+                self._send, method, path, body, signed=False
+            )
         self._retrying(call, lambda error: isinstance(error, OvhError) and error.temporary)(self._prepare)
         return self._retrying(call, lambda error: _may_retry(error, method))(self._call_with_clock, method, path, body)
 
@@ -121,11 +132,11 @@ class OvhApi:
         self._prepare()
         return self._send(method, path, body)
 
-    def _send(self, method: str, path: str, body: Any) -> Any:
+    def _send(self, method: str, path: str, body: Any, *, signed: bool = True) -> Any:
         call = f"{method} {path}"
         self._bucket.take(lambda seconds: self._waiting(call, "held back to a fair pace", seconds))
         with _no_answer(method, path):
-            response = self._transport.send(method, path, body)
+            response = self._transport.send(method, path, body, signed=signed)
         return answers.decode(response, method, path)
 
     def _tell(self, call: str, state: RetryCallState) -> None:
@@ -137,6 +148,11 @@ class OvhApi:
     def _waiting(self, call: str, what: str, seconds: float) -> None:
         until = datetime.now().astimezone() + timedelta(seconds=seconds)
         self._listener(Waiting(f"OVH API: {call}", f"{what} until {until:%H:%M:%S}", seconds))
+
+
+def _with_query(path: str, query: Mapping[str, str | None]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path
 
 
 @contextmanager

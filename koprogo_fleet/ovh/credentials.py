@@ -93,6 +93,37 @@ def from_environment(
     return credentials, found[wanted[0]].place
 
 
+def application_from_environment(
+    environ: Mapping[str, str] | None = None, files: Sequence[Path] = CONFIG_FILES
+) -> OvhCredentials:
+    """
+    Find the application's key and secret by the same rules, to ask for a consumer key with; one may be set already.
+
+    Raises:
+        MissingCredentials: the endpoint, the key or the secret is not set.
+    """
+    environ = os.environ if environ is None else environ
+    sources = _Sources(environ, files)
+    endpoint = sources.find("default", "endpoint")
+    section = endpoint.value if endpoint else ""
+    found = {name: value for name in _SIGNED if (value := sources.find(section, name))}
+    lacking = [] if endpoint else ["OVH_ENDPOINT"]
+    if lacking := [*lacking, *(_variable(name) for name in _SIGNED[:2] if name not in found)]:
+        raise MissingCredentials(
+            f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not set",
+            cause="a consumer key is asked for in the name of an application, which you make once",
+            next_step="make one at https://eu.api.ovh.com/createApp/ (or ca.api.ovh.com, api.us.ovhcloud.com), then: "
+            "export OVH_ENDPOINT=ovh-eu OVH_APPLICATION_KEY=… OVH_APPLICATION_SECRET=…",
+        )
+    return OvhCredentials(
+        endpoint=section,
+        application_key=_plain(found.get("application_key")),
+        application_secret=_secret(found.get("application_secret")),
+        consumer_key=_secret(found.get("consumer_key")),
+        project_id=environ.get(PROJECT_VARIABLE) or None,
+    )
+
+
 def _wanted(found: Mapping[str, _Found]) -> tuple[str, ...]:
     signed, oauth2 = (any(name in found for name in names) for names in (_SIGNED, _OAUTH2))
     if signed and oauth2:

@@ -13,6 +13,8 @@ ACTIVE = "ACTIVE"
 ERROR = "ERROR"
 BUILDING = frozenset({"BUILD", "BUILDING", "REBUILD"})
 STOPPED = frozenset({"SHUTOFF", "STOPPED"})
+SHELVED = frozenset({"SHELVED", "SHELVED_OFFLOADED"})
+RESCUED = frozenset({"RESCUE", "RESCUED"})
 DELETED = frozenset({"DELETED", "DELETING", "SOFT_DELETED"})
 
 
@@ -35,6 +37,8 @@ class Instance:
         flavor_id: None when the API says nothing.
         image_id: None when it was booted from a volume, or OVH has withdrawn the image.
         addresses: empty while the status is BUILD.
+        plan: the price catalogue's code for it ("b2-15.consumption").
+        monthly: whether it is billed by the month.
     """
 
     id: str
@@ -45,6 +49,8 @@ class Instance:
     image_id: str | None
     addresses: tuple[Address, ...]
     created: str | None = None
+    plan: str | None = None
+    monthly: bool = False
 
     @property
     def public_ipv4(self) -> IPv4Address | None:
@@ -93,10 +99,15 @@ class NewInstance:
     user_data: Secret
     ports: tuple[NetworkPort, ...]
     group_id: str | None = None
+    monthly: bool = False
 
 
 def list_instances(api: OvhApi, region: str | None = None) -> tuple[Instance, ...]:
-    """Return the instances of one region, or of all."""
+    """
+    Return the instances of one region, or of all: one call, however many they are.
+
+    OVH's v1 API has no pages here: ``GET /instance`` answers them all, with their addresses.
+    """
     return tuple(_instance(item) for item in api.get(api.in_project("/instance"), region=region))
 
 
@@ -118,7 +129,7 @@ def create_instance(api: OvhApi, new: NewInstance) -> Instance:
         "sshKeyId": new.ssh_key_id,
         "userData": new.user_data.reveal(),
         "networks": networks,
-        "monthlyBilling": False,
+        "monthlyBilling": new.monthly,
     }
     if new.group_id is not None:
         body["groupId"] = new.group_id
@@ -131,7 +142,7 @@ def delete_instance(api: OvhApi, instance_id: str) -> None:
 
 
 def start_instance(api: OvhApi, instance_id: str) -> None:
-    """Switch a stopped instance on."""
+    """Switch a stopped instance on. What else is done to one is in :mod:`koprogo_fleet.ovh.instance_actions`."""
     api.post(api.in_project(f"/instance/{instance_id}/start"))
 
 
@@ -173,6 +184,8 @@ def _instance(item: dict[str, Any]) -> Instance:
             for address in item.get("ipAddresses") or ()
         ),
         created=item.get("created"),
+        plan=item.get("planCode"),
+        monthly=item.get("monthlyBilling") is not None,
     )
 
 

@@ -10,6 +10,7 @@ from koprogo_fleet.core.errors import OvhNotFound
 from koprogo_fleet.ovh.client import OvhApi
 
 ACTIVE = "ACTIVE"
+DELETING = "DELETING"
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,11 @@ class PrivateNetwork:
 
 @dataclass(frozen=True)
 class Subnet:
-    """The addresses of a private network."""
+    """The addresses of a private network in one region; *region* is empty where the API does not tell it."""
 
     id: str
+    network_id: str
+    region: str
     cidr: IPv4Network
     gateway: IPv4Address | None
     dhcp: bool
@@ -75,10 +78,30 @@ def get_private_network(api: OvhApi, network_id: str) -> PrivateNetwork:
     return _network(api.get(api.in_project(f"/network/private/{network_id}")))
 
 
-def create_private_network(api: OvhApi, name: str, vlan_id: int, region: str) -> PrivateNetwork:
-    """Create a private network in one region; it is BUILDING at first. The project must be in a vRack."""
-    body = {"name": name, "vlanId": vlan_id, "regions": [region]}
+def create_private_network(api: OvhApi, name: str, vlan_id: int, *regions: str) -> PrivateNetwork:
+    """Create a private network in the *regions*; it is BUILDING at first. The project must be in a vRack."""
+    body = {"name": name, "vlanId": vlan_id, "regions": list(regions)}
     return _network(api.post(api.in_project("/network/private"), body))
+
+
+def activate_region(api: OvhApi, network_id: str, region: str) -> PrivateNetwork:
+    """Let a private network be in one more region, where it is BUILDING at first; it needs a subnet of its own there."""
+    return _network(api.post(api.in_project(f"/network/private/{network_id}/region"), {"region": region}))
+
+
+def deactivate_region(api: OvhApi, region: str, openstack_id: str) -> None:
+    """
+    Take a private network, by its id in the region, out of the region with its subnets.
+
+    Refused while something is connected to it there. The call is the Terraform provider's
+    (``resource_cloud_project_network_private.go``).
+    """
+    api.delete(api.in_project(f"/region/{region}/network/{openstack_id}"))
+
+
+def rename_private_network(api: OvhApi, network_id: str, name: str) -> None:
+    """Rename a private network."""
+    api.put(api.in_project(f"/network/private/{network_id}"), {"name": name})
 
 
 def delete_private_network(api: OvhApi, network_id: str) -> None:
@@ -87,37 +110,66 @@ def delete_private_network(api: OvhApi, network_id: str) -> None:
 
 
 def list_subnets(api: OvhApi, network_id: str) -> tuple[Subnet, ...]:
-    """Return the subnets of a private network."""
-    return tuple(_subnet(item) for item in api.get(api.in_project(f"/network/private/{network_id}/subnet")))
+    """Return the subnets of a private network, in all its regions."""
+    return tuple(_subnet(item, network_id) for item in api.get(api.in_project(f"/network/private/{network_id}/subnet")))
 
 
-def create_subnet(api: OvhApi, network_id: str, cidr: IPv4Network, region: str) -> Subnet:
+def create_subnet(  # noqa: PLR0913 - what a subnet is
+    api: OvhApi,
+    network_id: str,
+    cidr: IPv4Network,
+    region: str,
+    *,
+    pool: tuple[IPv4Address, IPv4Address] | None = None,
+    with_gateway: bool = False,
+) -> Subnet:
     """
-    Create the subnet that our nodes need: no gateway, and no DHCP.
+    Create the subnet of a region for our nodes: without DHCP, and without a gateway unless one is wanted.
 
-    A gateway on the private side would compete for the default route of a node with two NICs. DHCP would take
-    addresses out of the same range, and fight with the static address that we configure.
+    A gateway on the private side competes for the default route of a node with two NICs: only where an OVH gateway
+    is to stand (NAT, floating IPs) there must be one. DHCP would take addresses out of the same range, and fight with
+    the static address that we configure.
+
+    Args:
+        api: where.
+        network_id: the private network, active in the region.
+        cidr: its addresses; the same in all regions of a network.
+        region: where the subnet is.
+        pool: first and last of the addresses that OVH itself may give to gateways and load balancers; all of them by
+            default. Keep the nodes' addresses out of it, and the pools of two regions apart.
+        with_gateway: whether the first address is a gateway's.
     """
+    first, last = pool or (cidr[2 if with_gateway else 1], cidr[-2])
     body = {
         "network": str(cidr),
-        "start": str(cidr[1]),
-        "end": str(cidr[-2]),
+        "start": str(first),
+        "end": str(last),
         "dhcp": False,
-        "noGateway": True,
+        "noGateway": not with_gateway,
         "region": region,
     }
-    return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body))
+    return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body), network_id)
 
 
-def find_public_network(api: OvhApi, region: str) -> str:
+def delete_subnet(api: OvhApi, network_id: str, subnet_id: str) -> None:
+    """Delete a subnet; refused while something has an address of it."""
+    api.delete(api.in_project(f"/network/private/{network_id}/subnet/{subnet_id}"))
+
+
+def list_public_networks(api: OvhApi) -> tuple[PrivateNetwork, ...]:
+    """Return the networks that give public addresses: they have the private ones' shape, and no VLAN."""
+    return tuple(_network(item) for item in api.get(api.in_project("/network/public")))
+
+
+def public_network_in(networks: tuple[PrivateNetwork, ...], region: str) -> str:
     """
-    Return the id, in *region*, of the network that gives public addresses.
+    Return the id, in *region*, of the one of the public *networks* that is there.
 
     Raises:
         OvhNotFound: the region has none.
     """
-    for item in api.get(api.in_project("/network/public")):
-        part = _network(item).in_region(region)
+    for network in networks:
+        part = network.in_region(region)
         if part is not None and part.openstack_id is not None:
             return part.openstack_id
     raise OvhNotFound(
@@ -139,10 +191,12 @@ def _network(item: dict[str, Any]) -> PrivateNetwork:
     )
 
 
-def _subnet(item: dict[str, Any]) -> Subnet:
+def _subnet(item: dict[str, Any], network_id: str) -> Subnet:
     gateway = item.get("gatewayIp")
     return Subnet(
         id=item["id"],
+        network_id=network_id,
+        region=next((pool["region"] for pool in item.get("ipPools") or ()), ""),
         cidr=IPv4Network(item["cidr"]),
         gateway=IPv4Address(gateway) if gateway else None,
         dhcp=bool(item.get("dhcpEnabled")),

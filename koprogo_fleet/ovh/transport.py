@@ -28,8 +28,8 @@ TIMEOUT = (10.0, 60.0)
 class Transport(Protocol):
     """Sends one request; what comes back is judged by :mod:`koprogo_fleet.ovh.answers`."""
 
-    def send(self, method: str, path: str, body: Any) -> requests.Response:
-        """Send, and return the response whatever its status."""
+    def send(self, method: str, path: str, body: Any, *, signed: bool = True) -> requests.Response:
+        """Send, and return the response whatever its status; unsigned it carries no more than the application key."""
         ...
 
     def prepare(self) -> None:
@@ -100,8 +100,8 @@ class _Signed(ovh.Client):  # type: ignore[misc]  # python-ovh has no types
     def prepare(self) -> None:
         _ = self.time_delta
 
-    def send(self, method: str, path: str, body: Any) -> requests.Response:
-        response: requests.Response = self.raw_call(method, path, body, need_auth=True)
+    def send(self, method: str, path: str, body: Any, *, signed: bool = True) -> requests.Response:
+        response: requests.Response = self.raw_call(method, path, body, need_auth=signed)
         return response
 
     def renew(self) -> None:
@@ -127,8 +127,8 @@ class _Bearer:
     def prepare(self) -> None:
         self._current_token()
 
-    def send(self, method: str, path: str, body: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self._current_token()}"}
+    def send(self, method: str, path: str, body: Any, *, signed: bool = True) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self._current_token()}"} if signed else {}
         return self._session.request(method, self._url + path, json=body, headers=headers, timeout=self._timeout)
 
     def renew(self) -> None:

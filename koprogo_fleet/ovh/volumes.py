@@ -9,6 +9,9 @@ from koprogo_fleet.ovh.client import OvhApi
 
 AVAILABLE = "available"
 IN_USE = "in-use"
+EXTENDING = "extending"
+DELETING = "deleting"
+DETACHING = "detaching"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,21 @@ def attach_volume(api: OvhApi, volume_id: str, instance_id: str) -> Volume:
 def detach_volume(api: OvhApi, volume_id: str, instance_id: str) -> Volume:
     """Detach a volume that is in use."""
     return _volume(api.post(api.in_project(f"/volume/{volume_id}/detach"), {"instanceId": instance_id}))
+
+
+def upsize_volume(api: OvhApi, volume_id: str, size_gb: int) -> Volume:
+    """
+    Make a volume larger, attached or not; it is "extending" at first. What is on it has to be grown on the node.
+
+    Raises:
+        OvhError: *size_gb* is not larger than before: a volume never shrinks.
+    """
+    return _volume(api.post(api.in_project(f"/volume/{volume_id}/upsize"), {"size": size_gb}))
+
+
+def rename_volume(api: OvhApi, volume_id: str, name: str) -> None:
+    """Give a volume another name."""
+    api.put(api.in_project(f"/volume/{volume_id}"), {"name": name})
 
 
 def delete_volume(api: OvhApi, volume_id: str) -> None:

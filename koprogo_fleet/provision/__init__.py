@@ -1,1 +1,1 @@
-"""From the desired fleet to OVH objects: observe (``resources``), plan (pure), apply."""
+"""From the desired fleet to OVH objects: observe, plan (pure), apply; a file for each kind of object in ``kinds``."""

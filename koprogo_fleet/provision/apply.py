@@ -1,33 +1,33 @@
-"""Carrying out a plan: what the nodes share first, one after the other; then the nodes, in parallel."""
+"""Carrying out a plan: every object as soon as what it needs is ready, independent ones side by side."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
 
 from koprogo_fleet.core.errors import KoprogoError, NotConverged, OvhConflict
-from koprogo_fleet.core.events import Listener, ignore
+from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.ovh.client import OvhApi
-from koprogo_fleet.provision.actions import NodeAction, Refuse, SharedAction
-from koprogo_fleet.provision.node_builder import NodeBuilder
-from koprogo_fleet.provision.plan import Plan, plan
-from koprogo_fleet.provision.resources import observe
-from koprogo_fleet.provision.shared_builder import build_shared
-from koprogo_fleet.provision.step import Step
-from koprogo_fleet.provision.surroundings import FirstFiles, HostKeys, Limits, no_files
+from koprogo_fleet.provision import graph
+from koprogo_fleet.provision.builder import Builder
+from koprogo_fleet.provision.jobs import Job, Part, jobs_of
+from koprogo_fleet.provision.kind import Ref
+from koprogo_fleet.provision.lists import Live
+from koprogo_fleet.provision.observe import observe
+from koprogo_fleet.provision.plan import Plan
+from koprogo_fleet.provision.site import FirstFiles, HostKeys, Limits, Site, no_files
+from koprogo_fleet.provision.step import Action, Step
 
-__all__ = ["FirstFiles", "HostKeys", "Limits", "apply"]
+__all__ = ["FirstFiles", "HostKeys", "Limits", "apply", "destroy"]
 
-_NODES_AT_ONCE = 8
+_AT_ONCE = 32  # most of them wait, and share their looks
 
 
 def apply(  # noqa: PLR0913 - what it needs, by name
     shown: Plan,
     api: OvhApi,
-    host_keys: HostKeys,
+    host_keys: HostKeys | None = None,
     *,
+    confirmed: frozenset[str] = frozenset(),
     first_files: FirstFiles = no_files,
     listener: Listener = ignore,
     limits: Limits | None = None,
@@ -35,82 +35,123 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     """
     Do every step of a plan, and return when all of it is true.
 
-    Nothing is created twice, and nothing is deleted but instances that failed while they were built. The plan is made
-    again first, from a fresh look: what has become true meanwhile is not done, and what was not *shown* neither.
+    Nothing is created twice. The plan is made again first, from a fresh look: what has become true meanwhile is not
+    done, and what was not *shown* neither.
 
     Args:
         shown: the plan that the user has seen.
         api: where to do it.
         host_keys: makes a host key for each new instance, before it is created.
+        confirmed: the names of the objects that may be deleted or replaced although they hold data.
         first_files: what each new instance has from its first boot.
         listener: is told from several threads at once.
         limits: how long the waits may take.
 
     Raises:
-        NotConverged: a step needs a person first (nothing was done), or more than one node failed.
+        NotConverged: a step needs a person or a confirmation first (nothing was done), or more than one object failed.
         OvhConflict: the cloud shows other differences now than it did for the plan; nothing was done.
-        OvhError: the API refuses, or an instance ended in ERROR twice.
+        OvhError: the API refuses, or an object failed twice.
         WaitTimeout: something took longer than its limit.
     """
-    _stop_if_refused(shown)
+    _stop_unless_allowed(shown, confirmed)
     if not shown.steps:
         return
-    fresh = plan(shown.fleet, observe(api, shown.fleet), shown.public_key)
-    _stop_if_refused(fresh)
-    if new := {step.difference.what for step in fresh.steps} - {step.difference.what for step in shown.steps}:
-        raise OvhConflict(
-            f"the objects at OVH have changed since the plan was made: {', '.join(sorted(new))}",
-            cause="another run, or a person",
-            next_step="run the command again, and look at the new plan",
+    fresh = shown.again(observe(api, shown.fleet))
+    _stop_unless_allowed(fresh, confirmed)
+    _stop_if_moved(shown, fresh)
+    limits = limits or Limits()
+    lists = Live(api, fresh.fleet, limits.look_every)
+    known = dict(fresh.known)
+    site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known)
+    builder = Builder(site)
+
+    def work(job: Job) -> None:
+        step = fresh.steps[job.step]
+        if job.part is Part.DELETE:
+            builder.delete(step)
+        else:
+            builder.make(step)
+
+    jobs = jobs_of(fresh.steps)
+    failures = graph.run(jobs, work, at_once=_AT_ONCE, stop=lists.stop)
+    for job in failures.held_back:
+        listener(Note(f"{fresh.steps[job.step].ref}: not done, because it needs something that failed"))
+    _raise_all(failures.errors, jobs)
+
+
+def destroy(
+    shown: Plan,
+    api: OvhApi,
+    *,
+    confirmed: frozenset[str],
+    listener: Listener = ignore,
+    limits: Limits | None = None,
+) -> None:
+    """
+    Carry out a :func:`~koprogo_fleet.provision.plan.destroy_plan`, then look again: nothing may be left.
+
+    Raises:
+        NotConverged: something is left, or was not confirmed.
+        KoprogoError: as :func:`apply`.
+    """
+    apply(shown, api, confirmed=confirmed, listener=listener, limits=limits)
+    if left := shown.again(observe(api, shown.fleet)).steps:
+        raise NotConverged(
+            "objects that bear the fleet's names still exist: " + ", ".join(str(step.ref) for step in left),
+            cause="another run created them meanwhile, or OVH's lists are late",
+            next_step="run the command again",
         )
-    shared, by_node = _sorted(fresh.steps)
-    around = build_shared(fresh, api, shared, listener, limits or Limits())
-    _build_all(NodeBuilder(replace(around, first_files=first_files), host_keys), by_node)
 
 
-def _stop_if_refused(wanted: Plan) -> None:
-    if not wanted.refused:
-        return
-    hints = dict.fromkeys(step.action.next_step for step in wanted.refused if isinstance(step.action, Refuse))
-    raise NotConverged(
-        "nothing was done, because these differences need you first:\n  "
-        + "\n  ".join(str(step.difference) for step in wanted.refused),
-        cause="what exists at OVH has another shape than fleet.yaml says",
-        next_step="; ".join(hints),
+def _stop_unless_allowed(wanted: Plan, confirmed: frozenset[str]) -> None:
+    if wanted.refused:
+        raise NotConverged(
+            _nothing_was_done("need you first", wanted.refused),
+            cause="what exists at OVH has another shape than fleet.yaml says",
+            next_step="; ".join(dict.fromkeys(step.next_step for step in wanted.refused)),
+        )
+    if unconfirmed := wanted.unconfirmed(confirmed):
+        flags = dict.fromkeys(f"--confirm {step.ref.name}" for step in unconfirmed)
+        raise NotConverged(
+            _nothing_was_done("lose data and are not confirmed", unconfirmed),
+            cause="what fleet.yaml says now cannot be reached without deleting what may hold data",
+            next_step=f"change fleet.yaml back; or, when nothing on them is needed any more, add {' '.join(flags)}",
+        )
+
+
+def _nothing_was_done(why: str, steps: Collection[Step]) -> str:
+    return f"nothing was done, because these differences {why}:\n  " + "\n  ".join(
+        str(step.difference) for step in steps
     )
 
 
-def _sorted(steps: Sequence[Step]) -> tuple[list[SharedAction], dict[str, list[NodeAction]]]:
-    shared: list[SharedAction] = []
-    by_node: dict[str, list[NodeAction]] = defaultdict(list)
-    for step in steps:
-        if isinstance(step.action, NodeAction):
-            by_node[step.action.node.name].append(step.action)
-        elif not isinstance(step.action, Refuse):
-            shared.append(step.action)
-    return shared, by_node
+def _stop_if_moved(shown: Plan, fresh: Plan) -> None:
+    new = dict.fromkeys(_promised(fresh))
+    for promise in _promised(shown):
+        new.pop(promise, None)
+    if new:
+        raise OvhConflict(
+            "the objects at OVH have changed since the plan was made: "
+            + ", ".join(sorted({str(promise[0]) for promise in new})),
+            cause="another run, or a person",
+            next_step="run the command again, and look at the new plan",
+        )
 
 
-def _build_all(builder: NodeBuilder, by_node: Mapping[str, Sequence[NodeAction]]) -> None:
-    """Build the nodes; one that fails does not stop the others, a person who presses Ctrl-C does."""
-    failed: list[KoprogoError] = []
-    with ThreadPoolExecutor(_NODES_AT_ONCE, thread_name_prefix="provision") as pool:
-        jobs = [pool.submit(builder.build, actions) for actions in by_node.values()]
-        try:
-            for job in as_completed(jobs):
-                try:
-                    job.result()
-                except KoprogoError as error:
-                    failed.append(error)
-        except BaseException:
-            builder.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    if len(failed) == 1:
-        raise failed[0]
-    if failed:
+def _promised(wanted: Plan) -> Iterator[tuple[Ref, str]]:
+    """Return what each step is about; of one that loses something, also which object exactly."""
+    for step in wanted.steps:
+        final = step.existing is not None and (step.loses_data or step.action is Action.DELETE)
+        yield step.ref, step.existing.id if final and step.existing else ""
+
+
+def _raise_all(errors: Mapping[Job, KoprogoError], jobs: Collection[Job]) -> None:
+    found = tuple(errors.values())
+    if len(found) == 1:
+        raise found[0]
+    if found:
         raise NotConverged(
-            f"{len(failed)} of {len(by_node)} nodes failed:\n  " + "\n  ".join(error.seen for error in failed),
-            cause=failed[0].cause,
-            next_step=failed[0].next_step,
+            f"{len(found)} of {len(jobs)} steps failed:\n  " + "\n  ".join(error.seen for error in found),
+            cause=found[0].cause,
+            next_step=found[0].next_step,
         )

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.ovh import catalogue, groups
-from koprogo_fleet.provision.actions import (
-    Action,
-    BuildInstance,
-    CreateGroup,
-    CreateNetwork,
-    CreateSshKey,
-    CreateSubnet,
-    Refuse,
-)
-from koprogo_fleet.provision.node_plan import node_steps
-from koprogo_fleet.provision.resources import Observed, group_name, network_name, observe, ssh_key_name
-from koprogo_fleet.provision.step import Step
+from koprogo_fleet.provision.graph import ordered
+from koprogo_fleet.provision.kind import Existing, Kind, Ref, Wanted
+from koprogo_fleet.provision.kinds import KINDS
+from koprogo_fleet.provision.lists import Observed
+from koprogo_fleet.provision.owned import Owned, orphans, owned, unwanted
+from koprogo_fleet.provision.step import Action, Step, steps_for
+from koprogo_fleet.provision.view import View
 
-__all__ = ["Plan", "Step", "observe", "plan"]
+__all__ = ["Plan", "Step", "destroy_plan", "orphans", "plan"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +26,19 @@ class Plan:
     """
     The steps that lead from *observed* to *fleet*, in order; the notes are about what is left alone.
 
-    It holds what it was made from, so that :func:`~koprogo_fleet.provision.apply.apply` can make it again and refuse
-    to act on a world that has changed meanwhile.
+    Attributes:
+        known: the objects that stay, by what others call them.
+        again: makes the plan anew, from another look:
+            :func:`~koprogo_fleet.provision.apply.apply` refuses to act on a world that has changed meanwhile.
     """
 
     fleet: Fleet
     public_key: str
-    observed: Observed = field(repr=False)
     steps: tuple[Step, ...]
     notes: tuple[Note, ...]
+    observed: Observed = field(repr=False)
+    known: Mapping[Ref, Existing[Any]] = field(repr=False)
+    again: Callable[[Observed], Plan] = field(repr=False, compare=False)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -50,12 +48,19 @@ class Plan:
     @property
     def refused(self) -> tuple[Step, ...]:
         """The steps that a person has to take: while there are any, nothing is applied."""
-        return tuple(step for step in self.steps if isinstance(step.action, Refuse))
+        return tuple(step for step in self.steps if step.action is Action.REFUSE)
+
+    def unconfirmed(self, confirmed: frozenset[str]) -> tuple[Step, ...]:
+        """Return the steps that lose data and whose object's name is not among the *confirmed*."""
+        return tuple(step for step in self.steps if step.loses_data and step.ref.name not in confirmed)
 
 
 def plan(fleet: Fleet, observed: Observed, public_key: str) -> Plan:
     """
     Compare *fleet* with *observed*.
+
+    Deleted is only what fleet.yaml speaks of and does not want: the last nodes of a pool that became smaller, with
+    what belongs to them. Whatever else bears the fleet's name is noted, and left alone.
 
     Args:
         fleet: what should exist.
@@ -65,117 +70,52 @@ def plan(fleet: Fleet, observed: Observed, public_key: str) -> Plan:
     Raises:
         InputError: the region has no such flavor or image, or the quota does not suffice.
     """
-    steps = (
-        *_ssh_key(fleet, observed, public_key),
-        *_network(fleet, observed),
-        *_subnet(fleet, observed),
-        *_groups(fleet, observed),
-        *(step for node in fleet.nodes for step in node_steps(fleet, observed, node)),
+    view = View(fleet, observed, public_key)
+    surplus = [item for item in unwanted(observed, fleet) if item.kind.surplus(fleet, item.existing.name)]
+    steps = (*_deletions(surplus), *_wanted_steps(fleet, observed, view))
+    for kind in KINDS:
+        makes = {Action.CREATE, Action.REPLACE}
+        new = [step.wanted for step in steps if step.kind is kind and step.wanted and step.action in makes]
+        kind.check(new, view)
+    return Plan(
+        fleet,
+        public_key,
+        steps,
+        tuple(_left_alone(item for item in orphans(observed, fleet) if item not in surplus)),
+        observed,
+        view.kept,
+        again=lambda later: plan(fleet, later, public_key),
     )
-    _check_quota(observed, steps)
-    return Plan(fleet, public_key, observed, steps, tuple(_strangers(fleet, observed)))
 
 
-def _ssh_key(fleet: Fleet, observed: Observed, public_key: str) -> Iterator[Step]:
-    name = ssh_key_name(fleet)
-    existing = next((key for key in observed.ssh_keys if key.name == name), None)
-    if existing is None:
-        yield _step(Operation.CREATE, f"SSH key {name}", CreateSshKey(name, public_key), new=_short(public_key))
-    elif existing.public_key.split()[:2] != public_key.split()[:2]:
-        refuse = Refuse(
-            f"use the private key that the nodes know (ssh.private_key in fleet.yaml), or delete the SSH key {name} "
-            "at OVH if no instance of the fleet exists any more"
-        )
-        yield _step(
-            Operation.CHANGE, f"SSH key {name}", refuse, old=_short(existing.public_key), new=_short(public_key)
-        )
+def destroy_plan(observed: Observed, fleet: Fleet) -> Plan:
+    """Return the plan that deletes everything that bears the fleet's names, what needs other things first."""
+    steps = tuple(_deletions(owned(observed, fleet)))
+    return Plan(fleet, "", steps, (), observed, {}, again=lambda later: destroy_plan(later, fleet))
 
 
-def _network(fleet: Fleet, observed: Observed) -> Iterator[Step]:
-    name, vlan = network_name(fleet), fleet.network.vlan
-    existing = observed.network_of(fleet)
-    if existing is None:
-        holder = next((network for network in observed.networks if network.vlan_id == vlan), None)
-        if holder is None:
-            create = CreateNetwork(name, vlan)
-            yield _step(Operation.CREATE, f"private network {name}", create, new=f"VLAN {vlan}, {fleet.region}")
-        else:
-            refuse = Refuse("choose a free network.vlan in fleet.yaml")
-            yield _step(Operation.CREATE, f"private network {name}", refuse, new=f"VLAN {vlan}, taken by {holder.name}")
-    elif existing.vlan_id != vlan or existing.in_region(fleet.region) is None:
-        where = ", ".join(part.region for part in existing.regions)
-        refuse = Refuse(f"change network.vlan and region in fleet.yaml back, or delete the network {name} at OVH")
-        yield _step(
-            Operation.CHANGE,
-            f"private network {name}",
-            refuse,
-            old=f"VLAN {existing.vlan_id}, {where}",
-            new=f"VLAN {vlan}, {fleet.region}",
-        )
+def _wanted_steps(fleet: Fleet, observed: Observed, view: View) -> Iterator[Step]:
+    wanted: dict[Ref, tuple[Kind[Any, Any], Wanted[Any]]] = {}
+    found: dict[Ref, list[Existing[Any]]] = defaultdict(list)
+    for kind in KINDS:
+        wanted |= {kind.ref(item.name): (kind, item) for item in kind.wanted(fleet)}
+        for existing in kind.existing(observed, fleet):
+            found[kind.ref(existing.name)].append(existing)
+    for ref in ordered({ref: item.needs for ref, (_, item) in wanted.items()}):
+        yield from steps_for(*wanted[ref], found[ref], view)
 
 
-def _subnet(fleet: Fleet, observed: Observed) -> Iterator[Step]:
-    what, cidr = f"subnet of {network_name(fleet)}", fleet.network.vrack
-    if not observed.subnets:
-        yield _step(Operation.CREATE, what, CreateSubnet(cidr), new=f"{cidr}, no gateway, no DHCP")
-        return
-    subnet = observed.subnets[0]
-    if subnet.cidr != cidr:
-        refuse = Refuse("change network.vrack in fleet.yaml back: a subnet cannot be changed while nodes are in it")
-        yield _step(Operation.CHANGE, what, refuse, old=str(subnet.cidr), new=str(cidr))
-    elif subnet.gateway is not None:
-        refuse = Refuse("delete the subnet at OVH while no node is in it: its gateway takes the nodes' default route")
-        yield _step(Operation.CHANGE, what, refuse, old=f"gateway {subnet.gateway}", new="no gateway")
+def _deletions(items: Iterable[Owned]) -> Iterator[Step]:
+    """Order deletions: what needs others goes before them, the highest numbers first."""
+    by_ref: dict[Ref, list[Owned]] = defaultdict(list)
+    for item in items:
+        by_ref[item.ref].append(item)
+    needs = {ref: [need for item in same for need in item.existing.needs] for ref, same in by_ref.items()}
+    for ref in reversed(ordered(needs)):
+        for kind, existing in by_ref[ref]:
+            yield Step(kind, Action.DELETE, existing=existing, loses_data=kind.holds_data)
 
 
-def _groups(fleet: Fleet, observed: Observed) -> Iterator[Step]:
-    for pool in fleet.pools:
-        if not pool.anti_affinity or pool.count == 0:
-            continue
-        name = group_name(fleet, pool.name)
-        existing = next((group for group in observed.groups if group.name == name), None)
-        if existing is None:
-            yield _step(Operation.CREATE, f"instance group {name}", CreateGroup(name), new=groups.ANTI_AFFINITY)
-        elif existing.type != groups.ANTI_AFFINITY:
-            refuse = Refuse(f"delete the instance group {name} at OVH; its members stay as they are")
-            yield _step(Operation.CHANGE, f"instance group {name}", refuse, old=existing.type, new=groups.ANTI_AFFINITY)
-
-
-def _check_quota(observed: Observed, steps: tuple[Step, ...]) -> None:
-    wanted = Counter(
-        step.action.flavor_id for step in steps if isinstance(step.action, BuildInstance) and step.action.found is None
-    )
-    for flavor in observed.flavors:
-        if (count := wanted[flavor.id]) and (not flavor.available or flavor.quota < count):
-            raise InputError(
-                f"{count} new {flavor.name} in {flavor.region}, but OVH allows {_allowed(flavor)}",
-                cause="the project's quota, or the region's stock",
-                next_step="ask for more in the OVH manager (Quota and Regions), or change flavor, count or region",
-            )
-
-
-def _allowed(flavor: catalogue.Flavor) -> str:
-    return f"{flavor.quota} more" if flavor.available else "none now"
-
-
-def _strangers(fleet: Fleet, observed: Observed) -> Iterator[Note]:
-    """Tell about what bears the fleet's name and is not desired; it is never deleted here."""
-    desired = {node.name for node in fleet.nodes}
-    with_volume = {node.name for node in fleet.nodes if node.volume is not None}
-    for kind, items, names in (
-        ("instance", observed.instances, desired),
-        ("volume", observed.volumes, with_volume),
-    ):
-        for item in items:
-            if item.name.startswith(f"{fleet.name}-") and item.name not in names:
-                yield Note(f"{kind} {item.name} ({item.id}) is not in fleet.yaml; it is left as it is")
-
-
-def _step(operation: Operation, what: str, action: Action, *, old: str = "", new: str = "") -> Step:
-    return Step(Difference(operation, what, old, new), action)
-
-
-def _short(public_key: str) -> str:
-    """Return the key's type, and the end of it: enough to tell two apart."""
-    kind, blob = public_key.split()[:2]
-    return f"{kind} …{blob[-12:]}"
+def _left_alone(items: Iterable[Owned]) -> Iterator[Note]:
+    for item in items:
+        yield Note(f"{item.ref} ({item.existing.id}) is not in fleet.yaml; it is left as it is")

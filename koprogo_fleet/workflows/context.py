@@ -45,6 +45,7 @@ class Context:
         directory: ``inventory/<env>``.
         dry_run: look and tell, change nothing.
         boot_seconds: how long a new node may take until it answers SSH.
+        confirmed: the names of the objects at OVH that may be deleted or replaced with what they hold.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
         signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
@@ -65,6 +66,7 @@ class Context:
     signatures: Signatures | None = None
     journal: Journal | None = None
     boot_seconds: float = 0.0
+    confirmed: frozenset[str] = frozenset()
     nodes_exist: bool = False
     nornir: Nornir | None = None
     tools: Tools | None = None

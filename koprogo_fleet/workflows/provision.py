@@ -74,14 +74,16 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     report: Report,
     *,
     boot_seconds: float = BOOT_SECONDS,
+    confirmed: frozenset[str] = frozenset(),
     arguments: Mapping[str, str] = _NO_ARGUMENTS,
 ) -> None:
     """
     Bring the fleet to its desired state.
 
     *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
-    how long a new node may take until it answers SSH. *arguments* are what ``koprogo-fleet runs resume`` needs to do the
-    same again; they are kept in the journal.
+    how long a new node may take until it answers SSH. *confirmed* are the names of the objects at OVH that may be deleted
+    or replaced with what they hold. *arguments* are what ``koprogo-fleet runs resume`` needs to do the same again; they
+    are kept in the journal.
 
     Raises:
         KoprogoError: something stopped the run; running it again goes on from there.
@@ -92,7 +94,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
         Journal(state, "provision", target.kind, arguments=arguments, listener=listener) as journal,
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
-        run.journal, run.boot_seconds = journal, boot_seconds
+        run.journal, run.boot_seconds, run.confirmed = journal, boot_seconds, confirmed
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
 

@@ -1,10 +1,11 @@
-"""The ports of a new instance: addresses that nobody has yet, and MAC addresses."""
+"""Addresses that nobody has yet, for the ports of instances and for what else is in a network; MAC addresses."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
 from ipaddress import IPv4Address, IPv4Network
+from itertools import chain
 from typing import Any, NamedTuple
 
 from koprogo_fleet.lab.machines import PUBLIC_NETWORK
@@ -54,21 +55,71 @@ def _public_port(data: Record, region: str, cidr: IPv4Network) -> Record:
 
 def _private_port(data: Record, region: str, network_id: str, ip: str | None) -> Record:
     for network in data["networks"].values():
-        if network["status"] == "ACTIVE" and network_id in (network["id"], network["regions"].get(region)):
+        is_there = network["status"] == "ACTIVE" and region not in network.get("building", ())
+        if is_there and network_id in (network["id"], network["regions"].get(region)):
             break
     else:
         raise bad_request(f"Network {network_id} not found in region {region}")
-    subnet = next((item for item in data["subnets"].values() if item["network_id"] == network["id"]), None)
+    subnets = (item for item in data["subnets"].values() if item["network_id"] == network["id"])
+    subnet = next((item for item in subnets if item["region"] == region), None)
     if subnet is None:
-        raise bad_request(f"Network {network_id} has no subnet")
+        raise bad_request(f"Network {network_id} has no subnet in region {region}")
     gateway = IPv4Address(subnet["gateway"]) if subnet["gateway"] else None
     openstack_id = network["regions"][region]
     segment = _Segment(network["id"], openstack_id, subnet["id"], IPv4Network(subnet["network"]), gateway)
     taken = _taken(data, segment)
     if ip is not None:
         return _port(segment, _chosen(ip, segment.cidr, taken))
-    below_pool = {host for host in segment.cidr.hosts() if host < IPv4Address(subnet["start"])}
-    return _port(segment, _free(segment.cidr, taken | below_pool))
+    return _port(segment, _free(segment.cidr, taken | _outside_pool(subnet)))
+
+
+def free_in_subnet(data: Record, subnet: Record, count: int = 1) -> list[str]:
+    """
+    Return the lowest free addresses of a subnet's pool.
+
+    Raises:
+        ApiError: 400, there are not so many.
+    """
+    cidr = IPv4Network(subnet["network"])
+    taken = _taken_in(data, subnet["network_id"]) | _outside_pool(subnet)
+    taken |= {IPv4Address(subnet["gateway"])} if subnet["gateway"] else set()
+    found = []
+    for _ in range(count):
+        found.append(_free(cidr, taken))
+        taken.add(found[-1])
+    return [str(address) for address in found]
+
+
+def free_public(data: Record, cidr: IPv4Network) -> str:
+    """Return the highest free public address: instances take the lowest ones."""
+    taken = _taken_in(data, PUBLIC_NETWORK)
+    return str(next(host for host in reversed(list(cidr.hosts())) if host not in taken))
+
+
+def is_used(data: Record, key: str, value: str) -> bool:
+    """Whether an instance, a gateway or a load balancer is in the network (*key* "network_id") or "subnet_id"."""
+    return any(user[key] == value for user in _users(data))
+
+
+def _users(data: Record) -> chain[Record]:
+    """Return whatever has addresses in networks: ports of instances, interfaces of gateways, load balancers."""
+    ports = (port for instance in data["instances"].values() for port in instance["ports"])
+    interfaces = (interface for gateway in data["gateways"].values() for interface in gateway["interfaces"])
+    return chain(ports, interfaces, data["load_balancers"].values())
+
+
+def _taken_in(data: Record, network_id: str) -> set[IPv4Address]:
+    users = [user for user in _users(data) if user["network_id"] == network_id]
+    taken = {address for user in users for address in user.get("addresses", (user["ip"],))}
+    if network_id == PUBLIC_NETWORK:
+        taken |= {floating["ip"] for floating in data["floating_ips"].values()}
+        taken |= {gateway["external_ip"] for gateway in data["gateways"].values() if gateway["external_ip"]}
+    return {IPv4Address(address) for address in taken}
+
+
+def _outside_pool(subnet: Record) -> set[IPv4Address]:
+    start, end = IPv4Address(subnet["start"]), IPv4Address(subnet["end"])
+    return {host for host in IPv4Network(subnet["network"]).hosts() if not start <= host <= end}
 
 
 def _chosen(ip: str, cidr: IPv4Network, taken: set[IPv4Address]) -> IPv4Address:
@@ -91,9 +142,7 @@ def _free(cidr: IPv4Network, taken: set[IPv4Address]) -> IPv4Address:
 
 
 def _taken(data: Record, segment: _Segment) -> set[IPv4Address]:
-    ports = (port for instance in data["instances"].values() for port in instance["ports"])
-    taken = {IPv4Address(port["ip"]) for port in ports if port["network_id"] == segment.network_id}
-    return taken | ({segment.gateway} if segment.gateway else set())
+    return _taken_in(data, segment.network_id) | ({segment.gateway} if segment.gateway else set())
 
 
 def _port(segment: _Segment, address: IPv4Address) -> Record:

@@ -18,14 +18,14 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from koprogo_fleet.lab.machines import Machines
-from koprogo_fleet.lab.ovh_api import faults
+from koprogo_fleet.lab.ovh_api import faults, grants, owned, validation_page
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import ApiError, bad_request
 from koprogo_fleet.lab.ovh_api.faults import Kind
 from koprogo_fleet.lab.ovh_api.lifecycle import Lifecycle
-from koprogo_fleet.lab.ovh_api.routes import PROJECT_ROUTES
-from koprogo_fleet.lab.ovh_api.signature import verify
-from koprogo_fleet.lab.ovh_api.state import State
+from koprogo_fleet.lab.ovh_api.routes import ACCOUNT_ROUTES, EFFECTS, PROJECT_ROUTES, dns
+from koprogo_fleet.lab.ovh_api.signature import verify, verify_application
+from koprogo_fleet.lab.ovh_api.state import Record, State
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,35 +33,10 @@ if TYPE_CHECKING:
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
-def _time(call: Call) -> int:
-    return int(call.now)
-
-
-def _details(call: Call) -> Any:
-    return {
-        "account": "lab",
-        "method": "account",
-        "identities": [f"urn:v1:eu:identity:account:{call.state.keys.application_key}"],
-        "allowedRoutes": None,
-        "description": None,
-        "roles": None,
-        "user": None,
-    }
-
-
-def _me(_call: Call) -> Any:
-    return {"nichandle": "lab", "firstname": "Lab", "name": "Lab", "country": "FR", "ovhSubsidiary": "FR"}
-
-
-def _projects(call: Call) -> Any:
-    return [call.state.keys.project_id]
-
-
+_WITHOUT_LOGIN = ("/auth/time", "/order/catalog/public/cloud")
+_PUBLISHED_DNS = "/lab/dns/"
 _ROUTES = (
-    Route("GET", "/auth/time", _time),
-    Route("GET", "/auth/details", _details),
-    Route("GET", "/me", _me),
-    Route("GET", "/cloud/project", _projects),
+    *ACCOUNT_ROUTES,
     *(Route(method, f"/cloud/project/<project>{path}", handler) for method, path, handler in PROJECT_ROUTES),
 )
 _URLS = Map(
@@ -90,7 +65,7 @@ class Emulator:
     ) -> None:
         self.state = state
         self.machines = machines
-        self.lifecycle = Lifecycle(state, machines)
+        self.lifecycle = Lifecycle(state, machines, EFFECTS)
         self._log = log
         self._log_lock = threading.Lock()
         self._clock = clock
@@ -115,18 +90,22 @@ class Emulator:
 
     def _respond(self, request: Request) -> Response:
         try:
-            if request.path == "/lab/faults":
+            if request.path in ("/lab/faults", "/lab/services"):
                 return _json(self._control(request))
             if request.path == "/auth/oauth2/token":
                 return _json(self._token(request))
+            if request.path.startswith(_PUBLISHED_DNS):
+                _only_from_here(request)
+                return _json(dns.published(self.state, request.path.removeprefix(_PUBLISHED_DNS)))
+            if request.path.rstrip("/") == validation_page.PATH:
+                return validation_page.answer(request, self.state, self._clock())
             return self._answer(request)
         except ApiError as error:
             return _json(error.body, error.status)
 
     def _answer(self, request: Request) -> Response:
-        if not request.path.endswith("/auth/time"):
-            verify(request, self.state.keys, self._clock())
         path = _below_version(request.path)
+        consumer = self._consumer(request, path)
         fault = faults.take(self.state, request.method, path)
         kind = fault["kind"] if fault else None
         if kind == Kind.RATE_LIMITED:
@@ -137,7 +116,7 @@ class Emulator:
             raise ApiError(403, "This call has not been granted")
         if kind == Kind.HTML_500:
             return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
-        answer = self._route(request, kind)
+        answer = self._route(request, kind, fault["seconds"] if fault else 0.0, consumer)
         if kind == Kind.HTML_500_AFTER_SUCCESS:
             return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
         if kind == Kind.TIMEOUT_AFTER_SUCCESS and fault:
@@ -145,7 +124,19 @@ class Emulator:
             raise ConnectionAbortedError("fault: no answer")  # werkzeug's server closes the connection
         return answer
 
-    def _route(self, request: Request, fault: str | None) -> Response:
+    def _consumer(self, request: Request, path: str) -> Record | None:
+        """Check who asks, and whether it is granted; return the record of a consumer key with limited rights."""
+        if path in _WITHOUT_LOGIN:
+            return None
+        if path == "/auth/credential":
+            verify_application(request, self.state.keys)
+            return None
+        with self.state.look() as data:
+            consumer = verify(request, self.state.keys, data["consumer_keys"], self._clock())
+            grants.check(consumer, request.method, path)
+            return dict(consumer) if consumer else None
+
+    def _route(self, request: Request, fault: str | None, seconds: float, consumer: Record | None) -> Response:
         try:
             handler, matched = _URLS.bind_to_environ(request.environ).match()
         except HTTPException:
@@ -154,14 +145,24 @@ class Emulator:
         if arguments.pop("project", self.state.keys.project_id) != self.state.keys.project_id:
             raise ApiError(404, "This service does not exist")
         call = Call(
-            self.state, self.machines, self.lifecycle, self._clock(), request.args, _body_of(request), fault=fault
+            self.state,
+            self.machines,
+            self.lifecycle,
+            self._clock(),
+            request.args,
+            _body_of(request),
+            fault=fault,
+            delay=seconds if fault == Kind.SLOW else 0.0,
+            consumer=consumer,
+            origin=f"{request.scheme}://{request.host}",
         )
         return _json(handler(call, **arguments))
 
     def _control(self, request: Request) -> Any:
-        """Serve ``/lab/faults``, to this machine only."""
-        if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
-            raise ApiError(403, "Only from this machine")
+        """Serve ``/lab/faults`` and ``/lab/services``, to this machine only."""
+        _only_from_here(request)
+        if request.path == "/lab/services":
+            return owned.add(self.state, _body_of(request))
         if request.method == "POST":
             return faults.add(self.state, _body_of(request))
         if request.method == "DELETE":
@@ -200,6 +201,11 @@ def create_app(
 ) -> Emulator:
     """Return the application; what was under way in *state* is resumed."""
     return Emulator(state, machines, log=log, clock=clock)
+
+
+def _only_from_here(request: Request) -> None:
+    if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
+        raise ApiError(403, "Only from this machine")
 
 
 def _below_version(path: str) -> str:

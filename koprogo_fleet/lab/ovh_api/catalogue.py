@@ -6,9 +6,15 @@ import uuid
 from typing import NamedTuple
 
 REGIONS = ("GRA11", "SBG5")
+SERVICES = ("instance", "network", "volume", "storage-s3-standard", "octavialoadbalancer")
+ZONES = ("koprogo.io",)
+"""DNS zones are bought, not created: this one is the account's."""
+
 VOLUME_TYPES = ("classic", "high-speed", "high-speed-gen2")
+LOAD_BALANCER_SIZES = ("small", "medium", "large", "xl")
 MAX_INSTANCES = 20
 MAX_GIGABYTES = 20_000
+"""In each region, as quotas are."""
 
 _NAMESPACE = uuid.UUID("6f3c9f8e-2f57-4b64-9d6e-6b6f70726f67")
 

@@ -42,6 +42,21 @@ class Kind(StrEnum):
     NEVER_BOOTS = "never-boots"
     """The created instance becomes ACTIVE, but nothing answers at its addresses."""
 
+    NEVER_DONE = "never-done"
+    """The operation or task that the call begins stays under way."""
+
+    IN_ERROR = "in-error"
+    """The operation or task that the call begins fails; what it was to create or change is in error."""
+
+    SLOW = "slow"
+    """The operation or task that the call begins takes *seconds*."""
+
+    ZERO_ID = "zero-id"
+    """The created DNS record is answered with the number 0, as OVH does at times."""
+
+    LOST_RECORD = "lost-record"
+    """The same, and the record is not there."""
+
 
 def add(state: State, body: Any) -> Record:
     """

@@ -9,45 +9,55 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from ipaddress import IPv4Address
 
 from koprogo_fleet.core.errors import KoprogoError
-from koprogo_fleet.lab.machines import PUBLIC_NETWORK, Machine, Machines, Port
+from koprogo_fleet.lab.machines import Machines
 from koprogo_fleet.lab.ovh_api.faults import Kind
+from koprogo_fleet.lab.ovh_api.instance_tasks import InstanceTasks, Work
 from koprogo_fleet.lab.ovh_api.state import Record, State
 
 _log = logging.getLogger(__name__)
 
 
-_Work = Callable[[Record], Record | None]  # what changes in the record; None: the object is gone
+Effect = Callable[[Record, Record], None]
+"""Changes the state as a job (the second argument) says; where its *fault* is "in-error", to what a failure leaves."""
 
 
 class Lifecycle:
-    """Carries out the tasks of the state's records on *machines*: a few at a time, and one at a time on one object."""
+    """
+    Carries out the tasks of the state's records: a few at a time, and one at a time on one object.
 
-    def __init__(self, state: State, machines: Machines, workers: int = 4) -> None:
+    Args:
+        state: whose records.
+        machines: what instances, networks and volumes are made on.
+        effects: what the jobs do, by their action: see :mod:`koprogo_fleet.lab.ovh_api.jobs`.
+        workers: how many tasks at a time.
+    """
+
+    def __init__(self, state: State, machines: Machines, effects: Mapping[str, Effect], workers: int = 4) -> None:
         self._state = state
+        self._effects = effects
         self._machines = machines
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ovh-lifecycle")
         self._locks: dict[str, threading.Lock] = {}
-        self._work: dict[str, dict[str, _Work]] = {
-            "instances": {
-                "build": self._build,
-                "start": self._start,
-                "stop": self._stop,
-                "soft-reboot": self._soft_reboot,
-                "hard-reboot": self._hard_reboot,
-                "delete": self._destroy,
+        self._work: dict[str, dict[str, Work]] = {
+            "instances": InstanceTasks(state, machines).by_name,
+            "networks": {
+                "create": self._create_network,
+                "activate": self._create_network,
+                "delete": self._delete_network,
             },
-            "networks": {"create": self._create_network, "delete": self._delete_network},
             "volumes": {
                 "create": self._create_volume,
                 "attach": self._attach_volume,
+                "extend": self._extend_volume,
                 "detach": self._detach_volume,
                 "delete": self._delete_volume,
             },
+            "jobs": {"run": self._job},
         }
 
     def begin(self, collection: str, record_id: str) -> None:
@@ -90,43 +100,11 @@ class Lifecycle:
                 elif data[collection][record_id]["task"] == task:
                     data[collection][record_id].update({"task": None, **changes})
 
-    # instances
-
-    def _build(self, record: Record) -> Record:
-        if record["fault"] == Kind.ERROR_INSTANCE:
-            return {"status": "ERROR"}
-        if record["fault"] == Kind.NEVER_ACTIVE:
-            return {"task": "build"}
-        return self._start(record)
-
-    def _start(self, record: Record) -> Record:
-        if record["fault"] != Kind.NEVER_BOOTS:
-            for port in record["ports"]:
-                if port["network_id"] != PUBLIC_NETWORK:
-                    self._machines.ensure_network(port["network_id"])
-            self._machines.boot(_machine(record))
-        return {"status": "ACTIVE"}
-
-    def _stop(self, record: Record) -> Record:
-        self._machines.stop(record["id"])
-        return {"status": "SHUTOFF"}
-
-    def _soft_reboot(self, record: Record) -> Record:
-        self._machines.stop(record["id"])
-        return self._start(record)
-
-    def _hard_reboot(self, record: Record) -> Record:
-        self._machines.kill(record["id"])
-        return self._start(record)
-
-    def _destroy(self, record: Record) -> None:
-        self._machines.destroy(record["id"])
-
     # networks
 
     def _create_network(self, record: Record) -> Record:
         self._machines.ensure_network(record["id"])
-        return {"status": "ACTIVE"}
+        return {"status": "ACTIVE", "building": []}
 
     def _delete_network(self, record: Record) -> None:
         self._machines.remove_network(record["id"])
@@ -144,33 +122,33 @@ class Lifecycle:
         self._machines.detach_volume(record["attached_to"], record["id"])
         return {"status": "available", "attached_to": None}
 
+    def _extend_volume(self, record: Record) -> Record:
+        if record["attached_to"]:
+            self._machines.attach_volume(record["attached_to"], record["id"], record["size"])
+            return {"status": "in-use"}
+        return {"status": "available"}
+
     def _delete_volume(self, record: Record) -> None:
         self._machines.delete_volume(record["id"])
 
+    # what happens in the state alone
 
-def _machine(record: Record) -> Machine:
-    return Machine(
-        id=record["id"],
-        name=record["name"],
-        user_data=record["user_data"],
-        authorized_keys=tuple(record["authorized_keys"]),
-        ports=tuple(
-            Port(
-                network_id=port["network_id"],
-                mac=port["mac"],
-                address=IPv4Address(port["ip"]),
-                prefix_length=port["prefix_length"],
-                gateway=IPv4Address(port["gateway"]) if port["gateway"] else None,
-            )
-            for port in record["ports"]
-        ),
-    )
+    def _job(self, record: Record) -> Record | None:
+        if record["fault"] == Kind.NEVER_DONE:
+            return {"task": "run"}
+        time.sleep(record["delay"])
+        with self._state.change() as data:
+            self._effects[record["action"]](data, record)
+        if record["purged"]:
+            return None
+        return {"status": "failed" if record["fault"] == Kind.IN_ERROR else "done", "finished": time.time()}
 
 
 def _forget(data: Record, collection: str, record_id: str) -> None:
     """Remove a record, and what points to it."""
     del data[collection][record_id]
     if collection == "instances":
+        release_floating_ips(data, record_id)
         for volume in data["volumes"].values():
             if volume["attached_to"] == record_id:
                 volume.update(attached_to=None, status="available", task=None)
@@ -180,6 +158,13 @@ def _forget(data: Record, collection: str, record_id: str) -> None:
     elif collection == "networks":
         for subnet_id in [key for key, subnet in data["subnets"].items() if subnet["network_id"] == record_id]:
             del data["subnets"][subnet_id]
+
+
+def release_floating_ips(data: Record, entity_id: str) -> None:
+    """Let the floating IPs of an instance or load balancer that is gone lead nowhere; they stay, and cost."""
+    for floating in data["floating_ips"].values():
+        if floating["entity"] and floating["entity"]["id"] == entity_id:
+            floating.update(entity=None, status="down")
 
 
 def is_off(record: Record, machines: Machines) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,33 @@ from koprogo_fleet.core.secret import Secret
 
 Record = dict[str, Any]
 
-_COLLECTIONS = ("ssh_keys", "networks", "subnets", "groups", "instances", "volumes")
+_COLLECTIONS = (
+    "ssh_keys",
+    "networks",
+    "subnets",
+    "groups",
+    "instances",
+    "volumes",
+    "jobs",
+    "gateways",
+    "floating_ips",
+    "load_balancers",
+    "listeners",
+    "pools",
+    "members",
+    "health_monitors",
+    "vracks",
+    "dedicated_servers",
+    "ip_load_balancers",
+    "dns_records",
+    "dns_published",
+    "containers",
+    "users",
+    "s3_credentials",
+    "consumer_keys",
+)
+FIRST_VRACK = "pn-000001"
+"""The vRack that the lab begins with; its project is in it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,7 @@ class State:
         self._lock = threading.RLock()
         try:
             self._saved = path.read_text(encoding="utf-8")
-            self._data: Record = json.loads(self._saved)
+            self._data: Record = _completed(json.loads(self._saved))
         except FileNotFoundError:
             self._data = _new()
             self._save()
@@ -89,7 +115,7 @@ class State:
             try:
                 yield self._data
             except BaseException:
-                self._data = json.loads(self._saved)
+                self._data = {**{name: {} for name in _COLLECTIONS}, **json.loads(self._saved)}
                 raise
             self._save()
 
@@ -107,4 +133,28 @@ def _new() -> Record:
         "client_secret": secrets.token_hex(16),
         "project_id": secrets.token_hex(16),
     }
-    return {"keys": keys, "port": None, "faults": [], **{name: {} for name in _COLLECTIONS}}
+    return _completed({"keys": keys, "port": None, "faults": []})
+
+
+def _completed(data: Record) -> Record:
+    """Add what a state has from the start; one that was saved before the emulator knew more of OVH lacks some."""
+    if "vracks" not in data:
+        data["vracks"] = {FIRST_VRACK: new_vrack(FIRST_VRACK, "lab", projects=[data["keys"]["project_id"]])}
+    return {"numbers": 1000, **{name: {} for name in _COLLECTIONS}, **data}
+
+
+def new_vrack(vrack_id: str, name: str, projects: Sequence[str] = ()) -> Record:
+    """Return the record of a vRack with these Public Cloud projects in it."""
+    members: dict[str, list[str]] = {
+        "cloudProject": list(projects),
+        "dedicatedServer": [],
+        "dedicatedServerInterface": [],
+        "ipLoadbalancing": [],
+    }
+    return {"id": vrack_id, "name": name, "description": "", "members": members}
+
+
+def next_number(data: Record) -> int:
+    """Return a number that no object of the state has had; what OVH numbers has one instead of a UUID."""
+    data["numbers"] += 1
+    return int(data["numbers"])

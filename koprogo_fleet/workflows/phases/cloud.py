@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.kinds.instance import INSTANCES
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
-from koprogo_fleet.provision.surroundings import no_files
+from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.context import Context
@@ -26,13 +27,22 @@ class RecordedHostKeys:
 
 
 def cloud(run: Context) -> None:
-    """Create what is missing; find by name what exists."""
+    """Create what is missing, find by name what exists; replace and delete what fleet.yaml and a person say."""
     observed = observe(run.api, run.fleet)
     wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
-    run.nodes_exist = bool({instance.name for instance in observed.instances} & {node.name for node in run.fleet.nodes})
+    run.nodes_exist = bool(
+        {instance.name for instance in observed.of(INSTANCES)} & {node.name for node in run.fleet.nodes}
+    )
     for note in wanted.notes:
         run.listener(note)
     run.report.differences += wanted.differences
     if not run.dry_run:
         first_files = run.signatures.first_files if run.signatures else no_files
-        apply(wanted, run.api, RecordedHostKeys(run.known_hosts), first_files=first_files, listener=run.listener)
+        apply(
+            wanted,
+            run.api,
+            RecordedHostKeys(run.known_hosts),
+            confirmed=run.confirmed,
+            first_files=first_files,
+            listener=run.listener,
+        )

@@ -11,6 +11,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+import ovh  # type: ignore[import-untyped]
+import ovh.client  # type: ignore[import-untyped]
 import requests
 from werkzeug.serving import BaseWSGIServer
 
@@ -129,6 +131,17 @@ class Cloud:
     def api(self, **changes: Any) -> OvhApi:
         """Return a client whose events are kept."""
         return OvhApi(self.credentials(), self.events.append, **changes)
+
+    def python_ovh(self) -> ovh.Client:
+        """Return OVH's own client, as anyone would use it."""
+        keys = self.state.keys
+        ovh.client.ENDPOINTS[self.url] = self.url
+        return ovh.Client(
+            endpoint=self.url,
+            application_key=keys.application_key,
+            application_secret=keys.application_secret.reveal(),
+            consumer_key=keys.consumer_key.reveal(),
+        )
 
     def fault(self, kind: str, method: str = "*", path: str = "*", *, times: int = 1, seconds: float = 0) -> None:
         """Make a later call fail."""

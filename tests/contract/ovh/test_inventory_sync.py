@@ -18,8 +18,8 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.inventory.sync import Synced, sync
 from koprogo_fleet.ovh.instances import delete_instance, list_instances, list_interfaces
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
 
 FLEET_YAML = """\
 name: koprogo

@@ -265,5 +265,5 @@ def test_no_project(cloud: Cloud) -> None:
     with pytest.raises(OvhRefused, match="This call has not been granted") as caught:
         _ = cloud.api().project
 
-    assert "GET, POST, PUT and DELETE" in (caught.value.next_step or "")
+    assert "koprogo-fleet auth ovh" in (caught.value.next_step or "")
     assert not isinstance(caught.value, InputError)

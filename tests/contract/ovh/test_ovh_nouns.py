@@ -36,7 +36,7 @@ def a_new_instance(api: OvhApi, name: str = "cp-1", ip: str = "10.0.0.11") -> in
         ssh_key_id=keys[0].id,
         user_data=Secret("#cloud-config\n{}"),
         ports=(
-            instances.NetworkPort(networks.find_public_network(api, REGION)),
+            instances.NetworkPort(networks.public_network_in(networks.list_public_networks(api), REGION)),
             instances.NetworkPort(network.openstack_id_in(REGION), IPv4Address(ip)),
         ),
     )

@@ -5,91 +5,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulated_cloud import Cloud, until
+from emulated_fleet import (
+    FLEET,
+    KEY,
+    OBJECTS,
+    QUICK,
+    PulledPlugError,
+    RememberedHostKeys,
+    objects,
+    posts,
+    provision,
+    the_plan,
+)
 
 from koprogo_fleet.core.errors import NotConverged, OvhConflict, OvhError, OvhUnavailable, WaitTimeout
 from koprogo_fleet.core.events import Note, Waiting
-from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh import groups, instances, volumes
 from koprogo_fleet.provision.apply import Limits, apply
-from koprogo_fleet.provision.plan import Plan, plan
-from koprogo_fleet.provision.resources import observe
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0V koprogo"
-FLEET = Fleet.model_validate(
-    {
-        "name": "koprogo",
-        "pools": [
-            {
-                "name": "cp",
-                "role": "server",
-                "count": 3,
-                "flavor": "b2-15",
-                "first_address": "10.0.0.11",
-                "anti_affinity": True,
-            },
-            {
-                "name": "worker",
-                "role": "agent",
-                "count": 2,
-                "flavor": "b2-30",
-                "first_address": "10.0.0.21",
-                "volume": {"size_gb": 200},
-            },
-        ],
-        "k3s": {"version": "v1.33.4+k3s1"},
-    }
-)
-QUICK = {"look_every": 0.05}
-OBJECTS = {"ssh_keys": 1, "networks": 1, "subnets": 1, "groups": 1, "instances": 5, "volumes": 2}
-
-
-@dataclass
-class RememberedHostKeys:
-    """Host keys in memory; counts how often each node got one."""
-
-    made: Counter[str] = field(default_factory=Counter)
-
-    def new(self, name: str) -> tuple[Secret, str]:
-        """Make a key."""
-        self.made[name] += 1
-        return Secret(f"private key of {name}"), f"ssh-ed25519 AAAA {name}"
-
-
-def the_plan(cloud: Cloud, fleet: Fleet = FLEET) -> Plan:
-    """Look, and plan."""
-    return plan(fleet, observe(cloud.api(), fleet), KEY)
-
-
-def provision(cloud: Cloud, fleet: Fleet = FLEET, **limits: float) -> RememberedHostKeys:
-    """Plan and apply, as the workflow does."""
-    host_keys = RememberedHostKeys()
-    apply(
-        the_plan(cloud, fleet),
-        cloud.api(),
-        host_keys,
-        listener=cloud.events.append,
-        limits=Limits(**{**QUICK, **limits}),
-    )
-    return host_keys
-
-
-def objects(cloud: Cloud) -> dict[str, int]:
-    """Count what exists."""
-    with cloud.state.look() as data:
-        return {name: len(data[name]) for name in OBJECTS}
-
-
-def posts(cloud: Cloud, ending: str) -> int:
-    """Count the POSTs to one list."""
-    return sum(entry["path"].endswith(ending) for entry in cloud.requests("POST"))
+from koprogo_fleet.provision.observe import observe
 
 
 def test_from_nothing(cloud: Cloud) -> None:
@@ -163,8 +101,8 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import from_environment
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
-from koprogo_fleet.provision.resources import observe
 
 class HostKeys:
     def new(self, name):
@@ -202,10 +140,6 @@ def test_kill_9_and_run_again(cloud: Cloud, tmp_path: Path, writes: int) -> None
     assert () == the_plan(cloud).steps
 
 
-class PulledPlugError(BaseException):
-    """Stands for kill -9: nothing of ours handles it."""
-
-
 @pytest.mark.parametrize("after", [1, 3, 6, 9])
 def test_killed_and_run_again(cloud: Cloud, after: int) -> None:
     """Ended in the middle, whatever existed then, the next run converges without duplicates."""
@@ -230,8 +164,10 @@ def test_killed_while_it_builds(cloud: Cloud) -> None:
     """An instance that a killed run left in BUILD is waited for, not created."""
     cloud.machines.boot_seconds = 0.5
     wanted = the_plan(cloud)
-    with pytest.raises(WaitTimeout, match=r"koprogo-.*status BUILD|5 of 5 nodes|not in the list") as caught:
-        _first_error(lambda: apply(wanted, cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK, instance=0)))
+    with pytest.raises(WaitTimeout, match=r"koprogo-.*status BUILD|5 of 1. steps|not in the list") as caught:
+        _first_error(
+            lambda: apply(wanted, cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK, ready={"instance": 0}))
+        )
     assert "run the command again" in (caught.value.next_step or "")
 
     host_keys = provision(cloud)
@@ -272,13 +208,40 @@ def test_error_twice_stops(cloud: Cloud) -> None:
     assert 1 == objects(cloud)["instances"]
 
 
+def test_a_late_list_brings_nobody_back(cloud: Cloud) -> None:
+    """A failed instance that the list still shows after its deletion is not taken for the one whose answer was lost."""
+    one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
+    cloud.fault("error-instance", "POST", "*/instance")
+    failed: dict[str, Any] = {}
+
+    def list_late(event: Any) -> None:
+        with cloud.state.change() as data:
+            if isinstance(event, Note) and "created once more" in event.text:
+                failed.update(data["instances"])
+                data["faults"].append(NO_ANSWER)
+            elif isinstance(event, Waiting) and "as the answer was lost" in event.condition:
+                data["instances"].update(failed)
+
+    with pytest.raises(OvhUnavailable, match="did not appear"):
+        apply(
+            the_plan(cloud, one),
+            cloud.api(),
+            RememberedHostKeys(),
+            listener=list_late,
+            limits=Limits(**QUICK, lost_answer=0.3, ready={"instance": 3}),
+        )
+
+
+NO_ANSWER = {"method": "POST", "path": "*/instance", "kind": "500-html", "times": 1, "seconds": 0.0}
+
+
 def test_never_active(cloud: Cloud) -> None:
     """An instance that stays in BUILD ends in a timeout that names the node and what was seen."""
     one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
     cloud.fault("never-active", "POST", "*/instance")
 
     with pytest.raises(WaitTimeout, match=r"koprogo-cp-1: instance ACTIVE with .*status BUILD"):
-        provision(cloud, one, instance=1)
+        provision(cloud, one, ready={"instance": 1})
 
 
 def test_stopped_instance_is_started(cloud: Cloud) -> None:
@@ -310,15 +273,16 @@ def test_volume_is_attached_again(cloud: Cloud) -> None:
 
 
 def test_wrong_shape_is_refused(cloud: Cloud) -> None:
-    """A node of another flavor stops the run before anything is changed, and nothing is recreated."""
+    """A node of another flavor, not confirmed, stops the run before anything is changed, and nothing is recreated."""
     provision(cloud)
     pools = (FLEET.pools[0], FLEET.pools[1].model_copy(update={"flavor": "b2-15", "count": 3}))
     before = len(cloud.requests("POST"))
 
-    with pytest.raises(NotConverged, match="flavor of instance koprogo-worker-1: b2-30 -> b2-15") as caught:
+    with pytest.raises(NotConverged, match="replace instance koprogo-worker-1: flavor b2-30 -> flavor b2-15") as caught:
         provision(cloud, FLEET.model_copy(update={"pools": pools}))
 
     assert "change fleet.yaml back" in (caught.value.next_step or "")
+    assert "--confirm koprogo-worker-1 --confirm koprogo-worker-2" in (caught.value.next_step or "")
     assert before == len(cloud.requests("POST"))
 
 

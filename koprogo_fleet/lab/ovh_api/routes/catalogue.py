@@ -1,4 +1,4 @@
-"""The project, its regions, flavors, images and quota."""
+"""The project, its regions, flavors and images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def chosen_regions(call: Call) -> tuple[str, ...]:
 def flavors(call: Call, region: str) -> list[dict[str, Any]]:
     """Return the flavors of one region, each for Linux and for Windows."""
     with call.state.look() as data:
-        left = max(0, catalogue.MAX_INSTANCES - len(data["instances"]))
+        used = sum(item["region"] == region for item in data["instances"].values())
+    left = max(0, catalogue.MAX_INSTANCES - used)
     return [
         {
             "id": catalogue.flavor_id(region, name, system),
@@ -49,7 +50,7 @@ def flavors(call: Call, region: str) -> list[dict[str, Any]]:
             "outboundBandwidth": 250,
             "planCodes": {
                 "hourly": f"{prefix}{name}.consumption",
-                "monthly": f"{prefix}{name}.monthly.postpaid",
+                "monthly": None if name.startswith("b3-") else f"{prefix}{name}.monthly.postpaid",
                 "license": None,
             },
             "capabilities": [
@@ -105,8 +106,12 @@ def _project(call: Call) -> Any:
     }
 
 
-def _vrack(_call: Call) -> Any:
-    return {"id": "pn-000001", "name": "lab", "description": ""}
+def _vrack(call: Call) -> Any:
+    with call.state.look() as data:
+        for vrack in data["vracks"].values():
+            if call.state.keys.project_id in vrack["members"]["cloudProject"]:
+                return {name: vrack[name] for name in ("id", "name", "description")}
+    raise not_found("vRack")
 
 
 def _regions(_call: Call) -> Any:
@@ -125,7 +130,7 @@ def _region(_call: Call, region: str) -> Any:
         "countryCode": "fr",
         "datacenterLocation": region.rstrip("0123456789"),
         "ipCountries": [],
-        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in ("instance", "network", "volume")],
+        "services": [{"name": name, "endpoint": "", "status": "UP"} for name in catalogue.SERVICES],
     }
 
 
@@ -154,37 +159,6 @@ def _one(items: list[dict[str, Any]], what: str, item_id: str) -> dict[str, Any]
     raise not_found(what)
 
 
-def _quota(call: Call) -> Any:
-    with call.state.look() as data:
-        instances = list(data["instances"].values())
-        volumes = list(data["volumes"].values())
-    quota = []
-    for region in catalogue.REGIONS:
-        sizes = [catalogue.SIZES[item["flavor"]] for item in instances if item["region"] == region]
-        local = [item for item in volumes if item["region"] == region]
-        quota.append(
-            {
-                "region": region,
-                "instance": {
-                    "maxInstances": catalogue.MAX_INSTANCES,
-                    "usedInstances": len(sizes),
-                    "maxCores": 160,
-                    "usedCores": sum(size.vcpus for size in sizes),
-                    "maxRam": 640_000,
-                    "usedRAM": 1000 * sum(size.ram for size in sizes),
-                },
-                "volume": {
-                    "maxGigabytes": catalogue.MAX_GIGABYTES,
-                    "usedGigabytes": sum(item["size"] for item in local),
-                    "maxVolumeCount": 100,
-                    "volumeCount": len(local),
-                },
-                "keypair": {"maxCount": 100},
-            }
-        )
-    return quota
-
-
 ROUTES = (
     Route("GET", "", _project),
     Route("GET", "/vrack", _vrack),
@@ -194,5 +168,4 @@ ROUTES = (
     Route("GET", "/flavor/<flavor_id>", _flavor),
     Route("GET", "/image", _images),
     Route("GET", "/image/<image_id>", _image),
-    Route("GET", "/quota", _quota),
 )

@@ -28,6 +28,11 @@ _OPTIONAL = {
 }
 
 
+def moment(call: Call) -> str:
+    """Return now, as the API writes times."""
+    return datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _status(call: Call, record: Record) -> str:
     return "SHUTOFF" if record["task"] is None and is_off(record, call.machines) else str(record["status"])
 
@@ -51,8 +56,8 @@ def _common(call: Call, record: Record) -> dict[str, Any]:
         "region": record["region"],
         "created": record["created"],
         "ipAddresses": addresses if has_addresses else [],
-        "planCode": f"{record['flavor']}.consumption",
-        "monthlyBilling": None,
+        "planCode": f"{record['flavor']}.{'monthly.postpaid' if record.get('monthly_since') else 'consumption'}",
+        "monthlyBilling": {"since": record["monthly_since"], "status": "ok"} if record.get("monthly_since") else None,
         "operationIds": [],
         "currentMonthOutgoingTraffic": None,
         "availabilityZone": None,
@@ -68,7 +73,8 @@ def _list_shape(call: Call, record: Record) -> dict[str, Any]:
     return _common(call, record) | ids
 
 
-def _detail_shape(call: Call, record: Record) -> dict[str, Any]:
+def detail_shape(call: Call, record: Record) -> dict[str, Any]:
+    """Return an instance as the detail shows it: what the list has as ids is nested."""
     region = record["region"]
     with call.state.look() as data:
         ssh_key = data["ssh_keys"].get(record["ssh_key_id"])
@@ -79,7 +85,7 @@ def _detail_shape(call: Call, record: Record) -> dict[str, Any]:
         "image": next(item for item in images(region) if item["name"] == record["image"]),
         "sshKey": ssh_key,
         "licensePlanCode": None,
-        "rescuePassword": None,
+        "rescuePassword": record.get("rescue_password"),
     }
     return _common(call, record) | nested
 
@@ -92,7 +98,7 @@ def _list(call: Call) -> Any:
 
 
 def _get(call: Call, instance_id: str) -> Any:
-    return _detail_shape(call, _copy(call, instance_id))
+    return detail_shape(call, copy_of(call, instance_id))
 
 
 def _create(call: Call) -> Any:
@@ -108,7 +114,7 @@ def _create(call: Call) -> Any:
     if (image := systems.get(body["imageId"])) is None:
         raise bad_request(f"Image {body['imageId']} not found in region {region}")
     with call.state.change() as data:
-        if len(data["instances"]) >= catalogue.MAX_INSTANCES:
+        if sum(item["region"] == region for item in data["instances"].values()) >= catalogue.MAX_INSTANCES:
             raise bad_request("Quota exceeded for instances")
         key_id = body.get("sshKeyId")
         if key_id is not None and key_id not in data["ssh_keys"]:
@@ -126,7 +132,8 @@ def _create(call: Call) -> Any:
             "authorized_keys": [data["ssh_keys"][key_id]["publicKey"]] if key_id else [],
             "user_data": body.get("userData", ""),
             "ports": new_ports(data, region, body.get("networks"), call.machines.public_subnet),
-            "created": datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": moment(call),
+            "monthly_since": moment(call) if body.get("monthlyBilling") else None,
             "status": "BUILD",
             "task": "build",
             "fault": call.fault,
@@ -142,39 +149,30 @@ def _create(call: Call) -> Any:
 def _rename(call: Call, instance_id: str) -> None:
     body = call.fields({"instanceName": str})
     with call.state.change() as data:
-        _record(data, instance_id)["name"] = body["instanceName"]
+        record_of(data, instance_id)["name"] = body["instanceName"]
 
 
 def _delete(call: Call, instance_id: str) -> None:
     with call.state.change() as data:
-        _record(data, instance_id).update(status="DELETING", task="delete")
+        record_of(data, instance_id).update(status="DELETING", task="delete")
     call.lifecycle.begin("instances", instance_id)
 
 
-def _start(call: Call, instance_id: str) -> None:
-    _act(call, instance_id, task="start", allowed=("SHUTOFF",), meanwhile="SHUTOFF")
+def act(
+    call: Call, instance_id: str, *, task: str, allowed: tuple[str, ...], meanwhile: str, **changes: str | None
+) -> None:
+    """
+    Begin *task* if the instance's status is one of those *allowed*; until it is done the status is *meanwhile*.
 
-
-def _stop(call: Call, instance_id: str) -> None:
-    _act(call, instance_id, task="stop", allowed=("ACTIVE",), meanwhile="ACTIVE")
-
-
-def _reboot(call: Call, instance_id: str) -> None:
-    kind = call.fields({"type": str})["type"]
-    if kind not in ("soft", "hard"):
-        raise bad_request(f"Invalid type {kind}")
-    status = "REBOOT" if kind == "soft" else "HARD_REBOOT"
-    allowed = ("ACTIVE",) if kind == "soft" else ("ACTIVE", "SHUTOFF")
-    _act(call, instance_id, task=f"{kind}-reboot", allowed=allowed, meanwhile=status)
-
-
-def _act(call: Call, instance_id: str, *, task: str, allowed: tuple[str, ...], meanwhile: str) -> None:
-    status = _status(call, _copy(call, instance_id))
+    Raises:
+        ApiError: 404, 409.
+    """
+    status = _status(call, copy_of(call, instance_id))
     with call.state.change() as data:
-        record = _record(data, instance_id)
+        record = record_of(data, instance_id)
         if record["task"] is not None or status not in allowed:
             raise conflict(f"Cannot '{task}' instance {instance_id} while it is in status {status}")
-        record.update(task=task, status=meanwhile)
+        record.update(changes, task=task, status=meanwhile)
     call.lifecycle.begin("instances", instance_id)
 
 
@@ -188,7 +186,7 @@ def _interfaces(call: Call, instance_id: str) -> Any:
             "networkId": port["openstack_id"],
             "fixedIps": [{"ip": port["ip"], "subnetId": port["subnet_id"]}],
         }
-        for port in _copy(call, instance_id)["ports"]
+        for port in copy_of(call, instance_id)["ports"]
     ]
 
 
@@ -199,12 +197,14 @@ def _interface(call: Call, instance_id: str, interface_id: str) -> Any:
     raise not_found("Interface")
 
 
-def _copy(call: Call, instance_id: str) -> Record:
+def copy_of(call: Call, instance_id: str) -> Record:
+    """Return a copy of an instance's record (404 without one)."""
     with call.state.look() as data:
-        return dict(_record(data, instance_id))
+        return dict(record_of(data, instance_id))
 
 
-def _record(data: Record, instance_id: str) -> Record:
+def record_of(data: Record, instance_id: str) -> Record:
+    """Return an instance's record (404 without one)."""
     record: Record | None = data["instances"].get(instance_id)
     if record is None:
         raise not_found("Instance")
@@ -217,9 +217,6 @@ ROUTES = (
     Route("GET", "/instance/<instance_id>", _get),
     Route("PUT", "/instance/<instance_id>", _rename),
     Route("DELETE", "/instance/<instance_id>", _delete),
-    Route("POST", "/instance/<instance_id>/start", _start),
-    Route("POST", "/instance/<instance_id>/stop", _stop),
-    Route("POST", "/instance/<instance_id>/reboot", _reboot),
     Route("GET", "/instance/<instance_id>/interface", _interfaces),
     Route("GET", "/instance/<instance_id>/interface/<interface_id>", _interface),
 )

@@ -42,8 +42,7 @@ def _create(call: Call) -> Any:
     if body["type"] not in catalogue.VOLUME_TYPES:
         raise bad_request(f"Invalid volume type {body['type']}")
     with call.state.change() as data:
-        if sum(item["size"] for item in data["volumes"].values()) + body["size"] > catalogue.MAX_GIGABYTES:
-            raise bad_request("Quota exceeded for gigabytes")
+        _check_room(data, body["region"], body["size"])
         record = {
             "id": str(uuid.uuid4()),
             "name": body.get("name", ""),
@@ -93,6 +92,29 @@ def _detach(call: Call, volume_id: str) -> Any:
     return _act(call, volume_id, task="detach", needs="in-use", meanwhile="detaching")
 
 
+def _change(call: Call, volume_id: str) -> Any:
+    body = call.fields({}, {"name": str, "description": str})
+    with call.state.change() as data:
+        record = _record(data, volume_id)
+        record.update(body)
+        return _shape(record)
+
+
+def _upsize(call: Call, volume_id: str) -> Any:
+    size = call.fields({"size": int})["size"]
+    with call.state.change() as data:
+        record = _record(data, volume_id)
+        if record["status"] not in ("available", "in-use"):
+            raise bad_request(f"Volume {volume_id} is {record['status']}")
+        if size <= record["size"]:
+            raise bad_request(f"New size must be greater than the current size, {record['size']}")
+        _check_room(data, record["region"], size - record["size"])
+        record.update(size=size, status="extending", task="extend")
+        shape = _shape(record)
+    call.lifecycle.begin("volumes", volume_id)
+    return shape
+
+
 def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, **changes: str) -> dict[str, Any]:
     with call.state.change() as data:
         record = _record(data, volume_id)
@@ -102,6 +124,12 @@ def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, *
         shape = _shape(record)
     call.lifecycle.begin("volumes", volume_id)
     return shape
+
+
+def _check_room(data: Record, region: str, more: int) -> None:
+    used = sum(item["size"] for item in data["volumes"].values() if item["region"] == region)
+    if used + more > catalogue.MAX_GIGABYTES:
+        raise bad_request("Quota exceeded for gigabytes")
 
 
 def _record(data: Record, volume_id: str) -> Record:
@@ -115,7 +143,9 @@ ROUTES = (
     Route("GET", "/volume", _list),
     Route("POST", "/volume", _create),
     Route("GET", "/volume/<volume_id>", _get),
+    Route("PUT", "/volume/<volume_id>", _change),
     Route("DELETE", "/volume/<volume_id>", _delete),
+    Route("POST", "/volume/<volume_id>/upsize", _upsize),
     Route("POST", "/volume/<volume_id>/attach", _attach),
     Route("POST", "/volume/<volume_id>/detach", _detach),
 )

@@ -1,0 +1,26 @@
+"""All kinds of objects: a file each, and a line here, in the order in which plans show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koprogo_fleet.provision.kind import Kind
+from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.group import GROUP
+from koprogo_fleet.provision.kinds.instance import INSTANCE
+from koprogo_fleet.provision.kinds.network import NETWORK
+from koprogo_fleet.provision.kinds.ssh_key import SSH_KEY
+from koprogo_fleet.provision.kinds.subnet import SUBNET
+from koprogo_fleet.provision.kinds.volume import VOLUME
+
+KINDS: tuple[Kind[Any, Any], ...] = (
+    SSH_KEY,
+    NETWORK,
+    SUBNET,
+    GROUP,
+    VOLUME,
+    INSTANCE,
+    ATTACHMENT,
+)
+
+__all__ = ["KINDS"]

@@ -1,0 +1,112 @@
+"""The traffic of a load balancer, over loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from koprogo_fleet.lab.load_balancer import Address, Forward, LoadBalancer, proxy_header
+
+ANYWHERE = ("127.0.0.1", 0)
+
+
+@contextmanager
+def a_member(name: str) -> Iterator[Address]:
+    """Run a server that answers with its name and all that it got."""
+    listener = socket.create_server(ANYWHERE)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(name.encode() + b" " + all_of(connection))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+@contextmanager
+def a_balancer(*forwards: Forward) -> Iterator[LoadBalancer]:
+    """Run a load balancer."""
+    balancer = LoadBalancer(forwards, connect_seconds=1.0)
+    yield balancer
+    balancer.close()
+
+
+def ask(address: Address, question: bytes = b"hello") -> bytes:
+    """Return what is answered, up to the end of the connection."""
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(question)
+        connection.shutdown(socket.SHUT_WR)
+        return all_of(connection)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Return what comes, up to the end of that direction."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def a_free_port() -> Address:
+    """Return an address where nobody listens."""
+    with socket.create_server(ANYWHERE) as listener:
+        return listener.getsockname()
+
+
+def test_round_robin() -> None:
+    """Each connection goes to the next member."""
+    with a_member("one") as one, a_member("two") as two, a_balancer(Forward(ANYWHERE, (one, two))) as balancer:
+        answers = [ask(balancer.addresses[0]) for _ in range(4)]
+
+    assert [b"one hello", b"two hello", b"one hello", b"two hello"] == answers
+
+
+def test_a_member_that_does_not_answer() -> None:
+    """A connection goes to a member that answers; without any it is closed."""
+    dead = a_free_port()
+    with a_member("one") as one, a_balancer(Forward(ANYWHERE, (dead, one)), Forward(ANYWHERE, (dead,))) as balancer:
+        answers = [ask(balancer.addresses[0]) for _ in range(3)]
+        with socket.create_connection(balancer.addresses[1], timeout=5) as connection:
+            nothing = connection.recv(1)
+
+    assert ([b"one hello"] * 3, b"") == (answers, nothing)
+
+
+def test_proxy_protocol_in_a_line() -> None:
+    """Version 1 tells the member the client's address before the client's own bytes."""
+    with a_member("one") as one, a_balancer(Forward(ANYWHERE, (one,), 1)) as balancer:
+        answer = ask(balancer.addresses[0])
+        port = balancer.addresses[0][1]
+
+    assert answer.startswith(b"one PROXY TCP4 127.0.0.1 127.0.0.1 ")
+    assert answer.endswith(f" {port}\r\nhello".encode())
+
+
+def test_proxy_protocol_binary() -> None:
+    """Version 2 is the signature, the command, the family, the length, and the addresses, as its text says."""
+    header = proxy_header(2, ("192.0.2.1", 0x1234), ("198.51.100.2", 443))
+
+    assert "0d0a0d0a000d0a515549540a2111000cc0000201c6336402123401bb" == header.hex()
+
+
+def test_closed() -> None:
+    """After close() nothing listens; an address that is taken is an error, after which the others are free."""
+    with a_member("one") as one:
+        with a_balancer(Forward(ANYWHERE, (one,))) as balancer:
+            (address,) = balancer.addresses
+        with pytest.raises(ConnectionRefusedError):
+            ask(address)
+        free = a_free_port()
+        with pytest.raises(OSError, match="in use"):
+            LoadBalancer([Forward(free, ()), Forward(one, ())])
+        socket.create_server(free).close()
