@@ -15,12 +15,15 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from koprogo_fleet.core.contradictions import contradictions
+from koprogo_fleet.core.dns_contradictions import dns_contradictions
 from koprogo_fleet.core.model import Mistake, Mistakes, Model
 from koprogo_fleet.core.sections import (
     NODE_PORTS,
     Address,
     Cidr,
+    Dns,
     DnsLabel,
+    DnsRecord,
     Ingress,
     JumpHost,
     K3s,
@@ -39,7 +42,9 @@ __all__ = [
     "NODE_PORTS",
     "Address",
     "Cidr",
+    "Dns",
     "DnsLabel",
+    "DnsRecord",
     "Fleet",
     "Ingress",
     "JumpHost",
@@ -89,10 +94,15 @@ class Fleet(Model):
     k3s: K3s = Field(examples=[{"version": "v1.33.4+k3s1"}])
     ingress: Ingress = Ingress()
     vault: VaultPlace = VaultPlace()
+    dns: Dns | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := tuple(contradictions(self.name, self.network, self.ssh, self.pools, self.ingress)):
+        found = (
+            *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
+            *dns_contradictions(self.dns),
+        )
+        if found:
             raise Mistakes(found)
         return self
 

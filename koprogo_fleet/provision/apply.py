@@ -62,7 +62,7 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     limits = limits or Limits()
     lists = Live(api, fresh.fleet, limits.look_every)
     known = dict(fresh.known)
-    site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known)
+    site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known=known)
     builder = Builder(site)
 
     def work(job: Job) -> None:

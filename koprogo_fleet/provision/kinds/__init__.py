@@ -6,6 +6,8 @@ from typing import Any
 
 from koprogo_fleet.provision.kind import Kind
 from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.dns_publication import DNS_PUBLICATION
+from koprogo_fleet.provision.kinds.dns_record import DNS_RECORD
 from koprogo_fleet.provision.kinds.group import GROUP
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.kinds.network import NETWORK
@@ -21,6 +23,8 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     VOLUME,
     INSTANCE,
     ATTACHMENT,
+    DNS_RECORD,
+    DNS_PUBLICATION,
 )
 
 __all__ = ["KINDS"]
