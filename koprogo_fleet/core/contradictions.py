@@ -7,7 +7,7 @@ from ipaddress import IPV4LENGTH, IPv4Address, IPv4Network
 from itertools import combinations
 
 from koprogo_fleet.core.model import Mistake, Place
-from koprogo_fleet.core.sections import Ingress, Network, Pool, Role, Ssh
+from koprogo_fleet.core.sections import Backups, Ingress, Network, Pool, Role, Ssh
 
 HOST_NAME_MAX = 63
 """The longest host name label (RFC 1123)."""
@@ -23,6 +23,9 @@ RESERVED = {
     "link-local": IPv4Network("169.254.0.0/16"),
     "multicast": IPv4Network("224.0.0.0/4"),
 }
+
+JOIN_TOKENS = "k3s"
+"""Below vault.folder: what K3s' nodes join with."""
 
 VRACK: Place = ("network", "vrack")
 PODS: Place = ("network", "pods")
@@ -40,6 +43,13 @@ def contradictions(name: str, network: Network, ssh: Ssh, pools: Sequence[Pool],
     if ingress.http == ingress.https:
         both: tuple[Place, ...] = (("ingress", "http"), ("ingress", "https"))
         yield Mistake(f"port {ingress.http} is used twice: http and https need one each", both[1], both)
+
+
+def backup_contradictions(backups: Backups | None) -> Iterator[Mistake]:
+    """Yield what the section ``backups`` must not say beside what is always so."""
+    if backups is not None and backups.vault == JOIN_TOKENS:
+        place: Place = ("backups", "vault")
+        yield Mistake(f"vault: {JOIN_TOKENS} is where K3s' join tokens are", place, (place,))
 
 
 def _networks(network: Network) -> Iterator[Mistake]:

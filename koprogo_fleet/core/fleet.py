@@ -14,12 +14,13 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from koprogo_fleet.core.contradictions import contradictions
+from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
 from koprogo_fleet.core.dns_contradictions import dns_contradictions
 from koprogo_fleet.core.model import Mistake, Mistakes, Model
 from koprogo_fleet.core.sections import (
     NODE_PORTS,
     Address,
+    Backups,
     Cidr,
     Dns,
     DnsLabel,
@@ -41,6 +42,7 @@ from koprogo_fleet.core.sections import (
 __all__ = [
     "NODE_PORTS",
     "Address",
+    "Backups",
     "Cidr",
     "Dns",
     "DnsLabel",
@@ -95,12 +97,14 @@ class Fleet(Model):
     ingress: Ingress = Ingress()
     vault: VaultPlace = VaultPlace()
     dns: Dns | None = None
+    backups: Backups | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         found = (
             *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
             *dns_contradictions(self.dns),
+            *backup_contradictions(self.backups),
         )
         if found:
             raise Mistakes(found)

@@ -57,6 +57,11 @@ RecordName = Annotated[
 Ttl = Annotated[Whole, Field(ge=60, le=86400, description="a time from 60 to 86400 seconds")]
 """OVH takes no shorter one (terraform-provider-ovh, resource_domain_zone_record.go)."""
 
+VaultPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"),
+    Field(description="a path below vault.folder such as backups/s3"),
+]
 Cidr = Annotated[IPv4Network, BeforeValidator(str), Field(description="an IPv4 network such as 10.0.0.0/24")]
 
 
@@ -189,6 +194,18 @@ class Dns(Model):
     def ttl_of(self, record: DnsRecord) -> int:
         """Return how long resolvers keep a record, in seconds."""
         return record.ttl or self.ttl
+
+
+class Backups(Model):
+    """A bucket for backups, a user that can use this one alone, and where its keys are in Vault (below the folder)."""
+
+    region: Text = Field(examples=["SBG"])
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens",
+        examples=["koprogo-backups"],
+    )
+    vault: VaultPath = "backups/s3"
 
 
 class VaultPlace(Model):

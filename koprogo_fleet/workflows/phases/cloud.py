@@ -28,7 +28,7 @@ class RecordedHostKeys:
 
 def cloud(run: Context) -> None:
     """Create what is missing, find by name what exists; replace and delete what fleet.yaml and a person say."""
-    observed = observe(run.api, run.fleet)
+    observed = observe(run.api, run.fleet, run.vault)
     wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
     run.nodes_exist = bool(
         {instance.name for instance in observed.of(INSTANCES)} & {node.name for node in run.fleet.nodes}
@@ -44,5 +44,6 @@ def cloud(run: Context) -> None:
             RecordedHostKeys(run.known_hosts),
             confirmed=run.confirmed,
             first_files=first_files,
+            keeper=run.vault,
             listener=run.listener,
         )

@@ -14,10 +14,14 @@ from koprogo_fleet.ovh.instances import Address, Instance
 from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
+from koprogo_fleet.provision.kinds.bucket import CONTAINERS
 from koprogo_fleet.provision.kinds.dns_record import RECORDS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
 from koprogo_fleet.provision.kinds.network import NETWORKS
+from koprogo_fleet.provision.kinds.project_user import USERS
+from koprogo_fleet.provision.kinds.s3_credential import CREDENTIALS, KEPT
+from koprogo_fleet.provision.kinds.s3_policy import POLICIES
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
 from koprogo_fleet.provision.kinds.subnet import SUBNETS
 from koprogo_fleet.provision.kinds.volume import VOLUMES
@@ -80,6 +84,8 @@ class Shown:
                 FLAVORS: self.flavors,
                 IMAGES: self.images,
                 RECORDS: self.records,
+                **dict.fromkeys([USERS, POLICIES, CONTAINERS, CREDENTIALS], ()),
+                KEPT: "",
             }
         )
 
