@@ -16,8 +16,9 @@ from pydantic import Field, model_validator
 
 from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
 from koprogo_fleet.core.dns_contradictions import dns_contradictions
-from koprogo_fleet.core.model import Mistake, Mistakes, Model
+from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
 from koprogo_fleet.core.sections import (
+    MONTHLY,
     NODE_PORTS,
     Address,
     Backups,
@@ -80,6 +81,7 @@ class Node:
     anti_affinity: bool
     volume: Volume | None
     is_first_server: bool
+    monthly: bool = False
 
 
 class Fleet(Model):
@@ -98,6 +100,7 @@ class Fleet(Model):
     vault: VaultPlace = VaultPlace()
     dns: Dns | None = None
     backups: Backups | None = None
+    budget: Whole | None = Field(default=None, ge=0, description="a sum of whole euro a month such as 400")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -138,6 +141,7 @@ class Fleet(Model):
                     anti_affinity=pool.anti_affinity,
                     volume=pool.volume,
                     is_first_server=first_server and pool.role is Role.SERVER,
+                    monthly=pool.billing == MONTHLY,
                 )
                 first_server = False
 

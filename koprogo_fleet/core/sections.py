@@ -14,6 +14,9 @@ from koprogo_fleet.core.model import Model, Whole
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default service-node-port-range (k3s: --service-node-port-range)."""
 
+MONTHLY = "monthly"
+"""Of a pool's billing: paid by the month."""
+
 FIRST_SERVER = "first_server"
 LOAD_BALANCER = "load_balancer"
 TARGET_WORDS = (LOAD_BALANCER, FIRST_SERVER)
@@ -134,6 +137,7 @@ class Pool(Model):
     flavor: Text = Field(description="an OVH flavor such as b2-15", examples=["b2-15"])
     first_address: Address = Field(examples=["10.0.0.21"])
     region: Text | None = Field(default=None, description="an OVH region such as SBG5")
+    billing: Literal["hourly", "monthly"] = "hourly"
     anti_affinity: bool = Field(default=False, strict=True, description="true or false")
     volume: Volume | None = None
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from koprogo_fleet.core.errors import NotConverged
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh.object_storage import Container, create_container, delete_container, list_containers
 from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Wanted
 from koprogo_fleet.provision.kinds.project_user import PROJECT_USER, user_name
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.view import View
+
+_GB = 10**9
 
 CONTAINERS = Listing(
     "S3 containers", lambda api, fleet, _lists: list_containers(api, fleet.backups.region) if fleet.backups else ()
@@ -48,6 +51,16 @@ class BucketKind(Kind[str, Container]):
         if not existing.value.encrypted:
             next_step = f"switch the encryption of the bucket {wanted.name} on, or name another one in fleet.yaml"
             yield Refuse("not encrypted", "encrypted at rest", next_step)
+
+    def billed(self, wanted: Wanted[str]) -> items.Wanted:
+        """Return an empty bucket: only what is in it costs."""
+        return items.Wanted(items.Kind.CONTAINER, wanted.name, wanted.spec)
+
+    def billed_now(self, existing: Existing[Container], _lists: Lists) -> items.Wanted:
+        """Return what is in it, in whole GB."""
+        bucket = existing.value
+        size = -(-bucket.size_bytes // _GB)
+        return items.Wanted(items.Kind.CONTAINER, existing.name, bucket.region, size_gb=size)
 
     def create(self, wanted: Wanted[str], site: Site) -> str:
         """Create it, empty."""
