@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from koprogo_fleet.core.errors import OverBudget
+from koprogo_fleet.core.events import Cost, CostChange
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.cost import Carbon, Estimate, carbon_of, estimate, items
+from koprogo_fleet.cost import Estimate, carbon_of, estimate, items
 from koprogo_fleet.ovh.prices import PriceCatalogue
 from koprogo_fleet.provision.kinds import KINDS
 from koprogo_fleet.provision.owned import owned
@@ -15,15 +16,6 @@ from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.provision.step import Action, Step
 
 _DEAREST = 3
-
-
-@dataclass(frozen=True)
-class StepCost:
-    """A step's object, and what it costs a month before and after."""
-
-    what: str
-    before: Decimal
-    after: Decimal
 
 
 @dataclass(frozen=True)
@@ -37,17 +29,26 @@ class PlanCost:
 
     before: Estimate
     after: Estimate
-    steps: tuple[StepCost, ...]
+    steps: tuple[CostChange, ...]
 
     @property
     def change(self) -> Decimal:
         """What the plan adds to the bill."""
         return self.after.monthly - self.before.monthly
 
-    @property
-    def carbon(self) -> Carbon:
-        """The CO2 estimate of what is there after the plan."""
-        return carbon_of(self.after)
+    def told(self, budget: Decimal | None) -> Cost:
+        """Return the same, for showing."""
+        carbon = carbon_of(self.after)
+        return Cost(
+            currency=self.after.currency,
+            change=self.change,
+            total=self.after.monthly,
+            budget=budget,
+            changes=self.steps,
+            unpriced=tuple(f"{item.kind} {item.name}" for item in self.after.unpriced),
+            carbon_kilograms=carbon.kilograms,
+            carbon_basis=carbon.basis,
+        )
 
 
 def wanted_of(fleet: Fleet) -> tuple[items.Wanted, ...]:
@@ -74,7 +75,7 @@ def plan_cost(plan: Plan, prices: PriceCatalogue) -> PlanCost:
         later.pop(key, None)
         if after := _after(step):
             later[key] = after
-        cost = StepCost(str(step.ref), _monthly(before, prices), _monthly(after, prices))
+        cost = CostChange(str(step.ref), _monthly(before, prices), _monthly(after, prices))
         if cost.before != cost.after:
             steps.append(cost)
     return PlanCost(estimate(now.values(), prices), estimate(later.values(), prices), tuple(steps))
