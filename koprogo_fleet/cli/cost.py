@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target, money
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from koprogo_fleet.workflows.cost import Bill
-
-
-def _money(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not (amount.is_finite() and amount >= 0):
-        raise typer.BadParameter("an amount such as 400 or 399.50")
-    return amount
 
 
 def cost(
@@ -33,7 +23,7 @@ def cost(
     as_json: Json = False,
     budget: Annotated[
         Decimal | None,
-        typer.Option("--budget", parser=_money, metavar="EURO", help="Exit code 1 if a month costs more than this."),
+        typer.Option("--budget", parser=money, metavar="EURO", help="Exit code 1 if a month costs more than this."),
     ] = None,
     subsidiary: Annotated[
         str, typer.Option("--subsidiary", help="Whose prices: FR, DE, ... as the endpoint knows them.")

@@ -28,11 +28,12 @@ LINES: tuple[type[json_lines.Line], ...] = (
     json_lines.PhaseEnded,
     json_lines.Note,
     json_lines.Journaled,
+    json_lines.Cost,
     json_lines.Differences,
     json_lines.Error,
     json_lines.Summary,
 )
-PARTS: tuple[type[BaseModel], ...] = (json_lines.Difference, json_lines.HostSummary)
+PARTS: tuple[type[BaseModel], ...] = (json_lines.Difference, json_lines.HostSummary, json_lines.CostChange)
 
 HEADER = """\
 <!-- Made by python -m koprogo_fleet.cli.event_reference docs/reference: do not edit, edit the models. -->
@@ -101,7 +102,11 @@ def _type(found: Mapping[str, Any]) -> str:
 
 
 def _words(part: type[BaseModel]) -> str:
-    return {json_lines.Difference: "difference", json_lines.HostSummary: "host in the summary"}[part]
+    return {
+        json_lines.Difference: "difference",
+        json_lines.HostSummary: "host in the summary",
+        json_lines.CostChange: "changed cost",
+    }[part]
 
 
 def write(directory: Path) -> None:

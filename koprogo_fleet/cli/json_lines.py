@@ -142,6 +142,56 @@ class Journaled(Line):
     """Of the record, from 1."""
 
 
+class CostChange(_Model):
+    """What one object of the plan costs a month. Amounts are text, so that no reader makes them inexact."""
+
+    what: str
+    """The object, such as `instance koprogo-worker-1`."""
+    before: str
+    """Before the plan."""
+    after: str
+    """After it."""
+
+
+class Cost(Line):
+    """What a plan does to the monthly bill, without tax: by OVH's catalogue, of everything that bears the fleet's names."""
+
+    event: Literal["cost"] = "cost"
+    currency: str
+    """Such as `EUR`."""
+    change: str
+    """What the plan adds to the bill."""
+    total: str
+    """The bill after the plan."""
+    budget: str | None
+    """What it may be."""
+    changes: tuple[CostChange, ...]
+    """The plan's objects that cost or save."""
+    unpriced: tuple[str, ...]
+    """What the catalogue has no price for, which is in no sum."""
+    carbon_kilograms: str
+    """CO2 of the instances a month, after the plan: an estimate."""
+    carbon_basis: str
+    """What the estimate is made of."""
+
+    @classmethod
+    def of(cls, cost: events.Cost) -> Self:
+        """Return the same, for machines."""
+        return cls(
+            currency=cost.currency,
+            change=f"{cost.change:.2f}",
+            total=f"{cost.total:.2f}",
+            budget=None if cost.budget is None else f"{cost.budget:.2f}",
+            changes=tuple(
+                CostChange(what=item.what, before=f"{item.before:.2f}", after=f"{item.after:.2f}")
+                for item in cost.changes
+            ),
+            unpriced=tuple(cost.unpriced),
+            carbon_kilograms=f"{cost.carbon_kilograms:.1f}",
+            carbon_basis=cost.carbon_basis,
+        )
+
+
 class Differences(Line):
     """What a plan found."""
 
@@ -235,6 +285,8 @@ def line_of(event: events.Event) -> Line:
             line = Note(text=text)
         case events.Journaled(number):
             line = Journaled(number=number)
+        case events.Cost():
+            line = Cost.of(event)
     return line
 
 

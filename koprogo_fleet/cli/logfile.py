@@ -12,10 +12,20 @@ from types import TracebackType
 from typing import Self
 
 from koprogo_fleet.cli.status import explanation, reason_of, status_of
-from koprogo_fleet.cli.wording import count, difference_lines, duration, printable
+from koprogo_fleet.cli.wording import cost_lines, count, difference_lines, duration, printable
 from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.errors import InputError, KoprogoError
-from koprogo_fleet.core.events import Event, HostDone, HostStarted, Journaled, Note, PhaseEnded, PhaseStarted, Waiting
+from koprogo_fleet.core.events import (
+    Cost,
+    Event,
+    HostDone,
+    HostStarted,
+    Journaled,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    Waiting,
+)
 from koprogo_fleet.workflows.run import Report
 
 MODE = 0o600
@@ -66,17 +76,29 @@ class LogFile:
                 self._write(f"phase {title}: ended after {duration(seconds)}, {count(changes, 'difference')}")
             case HostStarted(host, phase):
                 self._write(f"host {host}: {phase} begins")
-            case HostDone(host, phase, differences, seconds, error):
-                self._write(f"host {host}: {phase} {'failed' if error else 'done'} after {duration(seconds)}")
-                self._differences(f"host {host}", differences)
-                if error:
-                    self._write(f"host {host}: {error}")
+            case HostDone():
+                self._host(event)
             case Waiting(condition, observation, seconds_left):
                 self._write(f"waiting for {condition} - {observation} ({duration(seconds_left)} left)")
             case Note(text):
                 self._write(text)
+            case Cost():
+                self._cost(event)
             case Journaled(number):
                 self._write(f"journal: record {number} is on the disk")
+
+    def _host(self, done: HostDone) -> None:
+        host = f"host {done.host}"
+        self._write(f"{host}: {done.phase} {'failed' if done.error else 'done'} after {duration(done.seconds)}")
+        self._differences(host, done.differences)
+        if done.error:
+            self._write(f"{host}: {done.error}")
+
+    def _cost(self, cost: Cost) -> None:
+        for text in cost_lines(cost):
+            self._write(f"cost: {text}")
+        for item in cost.changes:
+            self._write(f"cost: {item.what}: {item.before:.2f} -> {item.after:.2f} {cost.currency} a month")
 
     def differences(self, title: str, report: Report) -> None:
         """Write every difference."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +45,33 @@ Confirm = Annotated[
         "--confirm",
         metavar="NAME",
         help="Let the object of this name be deleted or replaced with the data that it holds; for each such object.",
+    ),
+]
+
+
+def money(text: str) -> Decimal:
+    """
+    Return an amount that was written on the command line.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and amount >= 0):
+        raise typer.BadParameter("an amount such as 400 or 399.50")
+    return amount
+
+
+Budget = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--budget",
+        parser=money,
+        metavar="EURO",
+        help="Refuse a plan after which a month costs more than this; instead of fleet.yaml's budget.",
     ),
 ]
 

@@ -13,6 +13,7 @@ import typer
 from koprogo_fleet.cli.options import (
     DEFAULT_INVENTORY,
     DEFAULT_LAB,
+    Budget,
     Confirm,
     Inventory,
     Json,
@@ -49,6 +50,7 @@ def provision(
         float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
     ] = BOOT_SECONDS,
     confirm: Confirm = None,
+    budget: Budget = None,
 ) -> None:
     """
     Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
@@ -80,7 +82,7 @@ def provision(
         opened = open_target(choice, view.event, lab)
         if not yes:
             planned = Report()
-            workflow.plan(fleet, directory, opened, view.event, planned)
+            workflow.plan(fleet, directory, opened, view.event, planned, budget=budget)
             view.differences("Plan", planned)
             if planned.changed and not _confirmed():
                 raise typer.Exit(EXIT_CHANGES)
@@ -89,6 +91,7 @@ def provision(
             "lab": lab,
             "boot_seconds": str(boot_seconds),
             "confirm": " ".join(confirm or ()),
+            "budget": "" if budget is None else str(budget),
         }
         workflow.provision(
             fleet,
@@ -98,6 +101,7 @@ def provision(
             report,
             boot_seconds=boot_seconds,
             confirmed=frozenset(confirm or ()),
+            budget=budget,
             arguments=arguments,
         )
         view.summary(choice.kind, report, (*NEXT_STEPS, *(LAB_STEPS if choice.kind == TargetKind.LAB else ())))
@@ -109,11 +113,16 @@ def plan(
     lab: LabName = DEFAULT_LAB,
     as_json: Json = False,
     log_file: LogPath = None,
+    budget: Budget = None,
 ) -> None:
     """
     Show every difference between the fleet and its desired state, and change nothing. Exit code 3 if there is any.
 
+    With prices: what the fleet costs a month afterwards, and how much that is more or less than now.
+
     Example: koprogo-fleet plan --json
+
+    Example: koprogo-fleet plan --budget 400
     """
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
@@ -127,7 +136,7 @@ def plan(
     with view, _ending(view, choice, report):
         directory = ensure_inventory(inventory, choice.environment, view.event)
         fleet = workflow.read_input(directory)
-        workflow.plan(fleet, directory, open_target(choice, view.event, lab), view.event, report)
+        workflow.plan(fleet, directory, open_target(choice, view.event, lab), view.event, report, budget=budget)
         view.differences("Plan", report)
         view.summary(choice.kind, report, planned=True)
     raise typer.Exit(EXIT_CHANGES if report.changed else EXIT_OK)

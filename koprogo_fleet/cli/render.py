@@ -15,9 +15,9 @@ from rich.markup import escape
 
 from koprogo_fleet.cli.live import LiveTable
 from koprogo_fleet.cli.results import line, show_differences, show_error, show_errors, show_hosts
-from koprogo_fleet.cli.wording import count, duration, printable, without_name
+from koprogo_fleet.cli.wording import cost_lines, count, duration, printable, without_name
 from koprogo_fleet.core.errors import KoprogoError
-from koprogo_fleet.core.events import Event, HostDone, Note, PhaseEnded, PhaseStarted, Waiting
+from koprogo_fleet.core.events import Cost, Event, HostDone, Note, PhaseEnded, PhaseStarted, Waiting
 from koprogo_fleet.workflows.run import Report
 
 PIPE_WIDTH = 120
@@ -118,6 +118,8 @@ class PeopleView:
                 self._line(f"[green]✓[/] {escape(title)} [dim]{duration(seconds)}, {count(changes, 'difference')}[/]")
             case Note(text):
                 self._line(f"  {escape(printable(text))}")
+            case Cost():
+                self._line("\n".join(f"  {escape(printable(text))}" for text in cost_lines(event)))
             case _:
                 pass
 

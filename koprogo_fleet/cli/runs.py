@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,6 +119,7 @@ def resume(
         as_json=as_json,
         boot_seconds=float(run.arguments["boot_seconds"]),
         confirm=run.arguments.get("confirm", "").split(),
+        budget=Decimal(run.arguments["budget"]) if run.arguments.get("budget") else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from koprogo_fleet.core.diff import Difference
+from koprogo_fleet.core.events import Cost
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -28,6 +29,15 @@ def duration(seconds: float) -> str:
 def without_name(host: str, text: str) -> str:
     """Return *text* without the host's name at its beginning, so that alike texts of several hosts are equal."""
     return text.removeprefix(f"{host}: ")
+
+
+def cost_lines(cost: Cost) -> list[str]:
+    """Return what a plan does to the bill, in two lines or three."""
+    budget = "" if cost.budget is None else f"; the budget is {cost.budget:.2f}"
+    lines = [f"{cost.change:+.2f} {cost.currency} a month, {cost.total:.2f} in all, without tax{budget}"]
+    if cost.unpriced:
+        lines.append(f"not in it, for there is no price: {', '.join(cost.unpriced)}")
+    return [*lines, f"CO2: about {cost.carbon_kilograms:.1f} kg a month - {cost.carbon_basis}"]
 
 
 def difference_lines(difference: Difference) -> list[str]:

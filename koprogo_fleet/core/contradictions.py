@@ -7,7 +7,7 @@ from ipaddress import IPV4LENGTH, IPv4Address, IPv4Network
 from itertools import combinations
 
 from koprogo_fleet.core.model import Mistake, Place
-from koprogo_fleet.core.sections import Ingress, Network, Pool, Role, Ssh
+from koprogo_fleet.core.sections import MONTHLY, Backups, Ingress, Network, Pool, Role, Ssh
 
 HOST_NAME_MAX = 63
 """The longest host name label (RFC 1123)."""
@@ -24,6 +24,12 @@ RESERVED = {
     "multicast": IPv4Network("224.0.0.0/4"),
 }
 
+WITHOUT_MONTHLY = ("b3-", "c3-", "r3-")
+"""Flavors of the third generation (support.us.ovhcloud.com, 22143514040083)."""
+
+JOIN_TOKENS = "k3s"
+"""Below vault.folder: what K3s' nodes join with."""
+
 VRACK: Place = ("network", "vrack")
 PODS: Place = ("network", "pods")
 SERVICES: Place = ("network", "services")
@@ -36,10 +42,18 @@ def contradictions(name: str, network: Network, ssh: Ssh, pools: Sequence[Pool],
     yield from _room(network, pools)
     yield from _pool_names(name, pools)
     yield from _control_planes(pools)
+    yield from _billing(pools)
     yield from _addresses(network.vrack, pools)
     if ingress.http == ingress.https:
         both: tuple[Place, ...] = (("ingress", "http"), ("ingress", "https"))
         yield Mistake(f"port {ingress.http} is used twice: http and https need one each", both[1], both)
+
+
+def backup_contradictions(backups: Backups | None) -> Iterator[Mistake]:
+    """Yield what the section ``backups`` must not say beside what is always so."""
+    if backups is not None and backups.vault == JOIN_TOKENS:
+        place: Place = ("backups", "vault")
+        yield Mistake(f"vault: {JOIN_TOKENS} is where K3s' join tokens are", place, (place,))
 
 
 def _networks(network: Network) -> Iterator[Mistake]:
@@ -111,6 +125,14 @@ def _control_planes(pools: Sequence[Pool]) -> Iterator[Mistake]:
             f"({servers} survive no more failures than {servers - 1})"
         )
         yield Mistake(message, ("pools", server_pools[-1], "count"), depends_on)
+
+
+def _billing(pools: Sequence[Pool]) -> Iterator[Mistake]:
+    for index, pool in enumerate(pools):
+        if pool.billing == MONTHLY and pool.flavor.startswith(WITHOUT_MONTHLY):
+            place: Place = ("pools", index, "billing")
+            message = f'pool "{pool.name}": OVH sells no {pool.flavor} by the month, but Savings Plans for it'
+            yield Mistake(message, place, (place, ("pools", index, "flavor")))
 
 
 def _addresses(vrack: IPv4Network, pools: Sequence[Pool]) -> Iterator[Mistake]:

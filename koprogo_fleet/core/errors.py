@@ -8,6 +8,7 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── FileProblems              all the mistakes of one or more files, with line numbers
     │   ├── MissingCredentials        no way to log in to OVH or Vault
     │   └── MissingRequirement        this machine lacks something (root, a package, a kernel feature)
+    ├── OverBudget                    the plan costs more than the user allows; nothing was done
     ├── WaitTimeout                   a condition did not become true before its deadline
     ├── NotConverged                  exit code 1: the run ended, but something is not as desired
     ├── Interrupted                   exit code 130: a person stopped the run
@@ -106,6 +107,10 @@ class MissingCredentials(InputError):
 
 class MissingRequirement(InputError):
     """This machine lacks something that the command needs."""
+
+
+class OverBudget(KoprogoError):
+    """The plan costs more than the user allows; nothing was done."""
 
 
 class WaitTimeout(KoprogoError, TimeoutError):

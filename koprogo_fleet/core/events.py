@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from koprogo_fleet.core.diff import Difference
 
@@ -71,7 +72,41 @@ class Journaled:
     number: int
 
 
-Event = Note | PhaseStarted | PhaseEnded | Waiting | HostStarted | HostDone | Journaled
+@dataclass(frozen=True)
+class CostChange:
+    """What an object costs a month before and after a plan."""
+
+    what: str
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True)
+class Cost:
+    """
+    What a plan does to the monthly bill of the fleet, without tax.
+
+    Attributes:
+        change: what is added to it.
+        total: what it is afterwards.
+        budget: what it may be; None where nobody says so.
+        changes: of the plan's steps, those that cost or save.
+        unpriced: what the catalogue has no price for, which is in no sum.
+        carbon_kilograms: of CO2 a month afterwards; an estimate.
+        carbon_basis: what that is made of.
+    """
+
+    currency: str
+    change: Decimal
+    total: Decimal
+    budget: Decimal | None
+    changes: Sequence[CostChange]
+    unpriced: Sequence[str]
+    carbon_kilograms: Decimal
+    carbon_basis: str
+
+
+Event = Note | PhaseStarted | PhaseEnded | Waiting | HostStarted | HostDone | Journaled | Cost
 Listener = Callable[[Event], None]
 
 

@@ -14,13 +14,18 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from koprogo_fleet.core.contradictions import contradictions
-from koprogo_fleet.core.model import Mistake, Mistakes, Model
+from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
+from koprogo_fleet.core.dns_contradictions import dns_contradictions
+from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
 from koprogo_fleet.core.sections import (
+    MONTHLY,
     NODE_PORTS,
     Address,
+    Backups,
     Cidr,
+    Dns,
     DnsLabel,
+    DnsRecord,
     Ingress,
     JumpHost,
     K3s,
@@ -38,8 +43,11 @@ from koprogo_fleet.core.sections import (
 __all__ = [
     "NODE_PORTS",
     "Address",
+    "Backups",
     "Cidr",
+    "Dns",
     "DnsLabel",
+    "DnsRecord",
     "Fleet",
     "Ingress",
     "JumpHost",
@@ -73,6 +81,7 @@ class Node:
     anti_affinity: bool
     volume: Volume | None
     is_first_server: bool
+    monthly: bool = False
 
 
 class Fleet(Model):
@@ -89,10 +98,18 @@ class Fleet(Model):
     k3s: K3s = Field(examples=[{"version": "v1.33.4+k3s1"}])
     ingress: Ingress = Ingress()
     vault: VaultPlace = VaultPlace()
+    dns: Dns | None = None
+    backups: Backups | None = None
+    budget: Whole | None = Field(default=None, ge=0, description="a sum of whole euro a month such as 400")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := tuple(contradictions(self.name, self.network, self.ssh, self.pools, self.ingress)):
+        found = (
+            *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
+            *dns_contradictions(self.dns),
+            *backup_contradictions(self.backups),
+        )
+        if found:
             raise Mistakes(found)
         return self
 
@@ -124,6 +141,7 @@ class Fleet(Model):
                     anti_affinity=pool.anti_affinity,
                     volume=pool.volume,
                     is_first_server=first_server and pool.role is Role.SERVER,
+                    monthly=pool.billing == MONTHLY,
                 )
                 first_server = False
 

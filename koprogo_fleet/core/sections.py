@@ -14,6 +14,14 @@ from koprogo_fleet.core.model import Model, Whole
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default service-node-port-range (k3s: --service-node-port-range)."""
 
+MONTHLY = "monthly"
+"""Of a pool's billing: paid by the month."""
+
+FIRST_SERVER = "first_server"
+LOAD_BALANCER = "load_balancer"
+TARGET_WORDS = (LOAD_BALANCER, FIRST_SERVER)
+"""Whose public address an A record can name before anybody knows it."""
+
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 DnsLabel = Annotated[
     str,
@@ -41,6 +49,21 @@ Mount = Annotated[
     str,
     StringConstraints(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"),
     Field(description="a mount of Vault's SSH engine such as ssh-user"),
+]
+RecordName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(@|(\*|[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*)$", max_length=200
+    ),
+    Field(description="a name below the zone such as api, * or @ (the zone itself), in lower case"),
+]
+Ttl = Annotated[Whole, Field(ge=60, le=86400, description="a time from 60 to 86400 seconds")]
+"""OVH takes no shorter one (terraform-provider-ovh, resource_domain_zone_record.go)."""
+
+VaultPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"),
+    Field(description="a path below vault.folder such as backups/s3"),
 ]
 Cidr = Annotated[IPv4Network, BeforeValidator(str), Field(description="an IPv4 network such as 10.0.0.0/24")]
 
@@ -114,6 +137,7 @@ class Pool(Model):
     flavor: Text = Field(description="an OVH flavor such as b2-15", examples=["b2-15"])
     first_address: Address = Field(examples=["10.0.0.21"])
     region: Text | None = Field(default=None, description="an OVH region such as SBG5")
+    billing: Literal["hourly", "monthly"] = "hourly"
     anti_affinity: bool = Field(default=False, strict=True, description="true or false")
     volume: Volume | None = None
 
@@ -142,6 +166,50 @@ class Ingress(Model):
 
     http: Port = 30080
     https: Port = 30443
+
+
+class DnsRecord(Model):
+    """
+    One record of the zone.
+
+    *target* is an address, a text, or a name: without a dot one below the zone ("@" is the zone), else a whole one. For
+    an A record it may also be one of :data:`TARGET_WORDS`.
+    """
+
+    name: RecordName = Field(examples=["api"])
+    type: Literal["A", "AAAA", "CNAME", "TXT"] = Field(examples=["A"])
+    target: str = Field(
+        min_length=1, max_length=255, description="a text of 1 to 255 characters", examples=["first_server"]
+    )
+    ttl: Ttl | None = None
+
+
+class Dns(Model):
+    """Records of a zone that OVH serves. Other records of the zone are nobody's business here."""
+
+    zone: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$",
+        description="a domain such as koprogo.io, in lower case",
+        examples=["koprogo.io"],
+    )
+    ttl: Ttl = 300
+    records: tuple[DnsRecord, ...] = ()
+
+    def ttl_of(self, record: DnsRecord) -> int:
+        """Return how long resolvers keep a record, in seconds."""
+        return record.ttl or self.ttl
+
+
+class Backups(Model):
+    """A bucket for backups, a user that can use this one alone, and where its keys are in Vault (below the folder)."""
+
+    region: Text = Field(examples=["SBG"])
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens",
+        examples=["koprogo-backups"],
+    )
+    vault: VaultPath = "backups/s3"
 
 
 class VaultPlace(Model):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from koprogo_fleet.cost.budget import check_budget
 from koprogo_fleet.cost.carbon import Carbon, carbon_of
 from koprogo_fleet.cost.estimate import HOURS_PER_MONTH, Estimate, Line, estimate
-from koprogo_fleet.cost.fleet import wanted_of
 from koprogo_fleet.cost.hints import Hint, hints
 from koprogo_fleet.cost.items import Billing, Kind, Wanted
 from koprogo_fleet.cost.plans import plan_codes
@@ -29,5 +28,4 @@ __all__ = [
     "estimate",
     "hints",
     "plan_codes",
-    "wanted_of",
 ]

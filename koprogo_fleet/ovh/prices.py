@@ -53,6 +53,18 @@ class PriceCatalogue:
     plans: Mapping[str, PricedPlan]
 
 
+def subsidiary_of(endpoint: str) -> str:
+    """
+    Return a subsidiary whose prices *endpoint* (a name such as "ovh-ca", or a URL) knows.
+
+    It is the endpoint's first one: which subsidiary the account belongs to is not asked for (``GET /me`` would need a
+    right of its own), and prices without tax are the same in all that have the same currency.
+    """
+    if "ovh-ca" in endpoint or "ca.api" in endpoint:
+        return "CA"
+    return "US" if "ovh-us" in endpoint or "us.ovhcloud" in endpoint else "FR"
+
+
 def get_prices(api: OvhApi, subsidiary: str = "FR") -> PriceCatalogue:
     """
     Return the catalogue of a subsidiary: "FR", "DE", ... on ovh-eu; each endpoint knows only its own.

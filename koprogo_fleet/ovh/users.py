@@ -100,6 +100,14 @@ def delete_s3_credential(api: OvhApi, user_id: int, access: str) -> None:
     api.delete(api.in_project(f"/user/{user_id}/s3Credentials/{access}"))
 
 
+def get_s3_policy(api: OvhApi, user_id: int) -> Mapping[str, Any] | None:
+    """Return the S3 policy document of a user; None if there is none."""
+    document: dict[str, Any] | None = json.loads(
+        api.get(api.in_project(f"/user/{user_id}/policy")).get("policy") or "null"
+    )
+    return document
+
+
 def set_s3_policy(api: OvhApi, user_id: int, policy: Mapping[str, Any]) -> None:
     """Replace what the user may do by an S3 policy document (``Statement``, ``Action``, ``Resource``)."""
     api.post(api.in_project(f"/user/{user_id}/policy"), {"policy": json.dumps(policy)})

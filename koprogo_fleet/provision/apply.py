@@ -10,6 +10,7 @@ from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.provision import graph
 from koprogo_fleet.provision.builder import Builder
 from koprogo_fleet.provision.jobs import Job, Part, jobs_of
+from koprogo_fleet.provision.keeper import NO_KEEPER, Keeper
 from koprogo_fleet.provision.kind import Ref
 from koprogo_fleet.provision.lists import Live
 from koprogo_fleet.provision.observe import observe
@@ -29,6 +30,7 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     *,
     confirmed: frozenset[str] = frozenset(),
     first_files: FirstFiles = no_files,
+    keeper: Keeper = NO_KEEPER,
     listener: Listener = ignore,
     limits: Limits | None = None,
 ) -> None:
@@ -44,6 +46,7 @@ def apply(  # noqa: PLR0913 - what it needs, by name
         host_keys: makes a host key for each new instance, before it is created.
         confirmed: the names of the objects that may be deleted or replaced although they hold data.
         first_files: what each new instance has from its first boot.
+        keeper: keeps the secrets that OVH gives us.
         listener: is told from several threads at once.
         limits: how long the waits may take.
 
@@ -56,13 +59,13 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     _stop_unless_allowed(shown, confirmed)
     if not shown.steps:
         return
-    fresh = shown.again(observe(api, shown.fleet))
+    fresh = shown.again(observe(api, shown.fleet, keeper))
     _stop_unless_allowed(fresh, confirmed)
     _stop_if_moved(shown, fresh)
     limits = limits or Limits()
-    lists = Live(api, fresh.fleet, limits.look_every)
+    lists = Live(api, fresh.fleet, limits.look_every, keeper)
     known = dict(fresh.known)
-    site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known)
+    site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known=known)
     builder = Builder(site)
 
     def work(job: Job) -> None:
@@ -79,11 +82,12 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     _raise_all(failures.errors, jobs)
 
 
-def destroy(
+def destroy(  # noqa: PLR0913 - what it needs, by name
     shown: Plan,
     api: OvhApi,
     *,
     confirmed: frozenset[str],
+    keeper: Keeper = NO_KEEPER,
     listener: Listener = ignore,
     limits: Limits | None = None,
 ) -> None:
@@ -94,8 +98,8 @@ def destroy(
         NotConverged: something is left, or was not confirmed.
         KoprogoError: as :func:`apply`.
     """
-    apply(shown, api, confirmed=confirmed, listener=listener, limits=limits)
-    if left := shown.again(observe(api, shown.fleet)).steps:
+    apply(shown, api, confirmed=confirmed, keeper=keeper, listener=listener, limits=limits)
+    if left := shown.again(observe(api, shown.fleet, keeper)).steps:
         raise NotConverged(
             "objects that bear the fleet's names still exist: " + ", ".join(str(step.ref) for step in left),
             cause="another run created them meanwhile, or OVH's lists are late",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.provision.lists import Listing, Lists
 
 if TYPE_CHECKING:
@@ -173,6 +174,14 @@ class Kind(ABC, Generic[Spec, Value]):
 
     def failure_cause(self, _wanted: Wanted[Spec]) -> str | None:
         """Return the likely cause when it fails twice."""
+        return None
+
+    def billed(self, _wanted: Wanted[Spec]) -> items.Wanted | None:
+        """Return what OVH bills for such an object; None where it is free."""
+        return None
+
+    def billed_now(self, _existing: Existing[Value], _lists: Lists) -> items.Wanted | None:
+        """Return what OVH bills for one that exists."""
         return None
 
     @abstractmethod

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from koprogo_fleet.core.errors import Interrupted
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.provision.keeper import NO_KEEPER, Keeper
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Listing(Generic[T]):
     """A list of the API; *read* may look at other lists."""
 
     what: str
-    read: Callable[[OvhApi, Fleet, Lists], T]
+    read: Callable[[OvhApi, Fleet, Live], T]
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,15 @@ class Live:
     """
     The lists as they are now, for many threads: one call reads for all who look within *max_age* seconds.
 
+    Attributes:
+        keeper: keeps the secrets that OVH gave us; some lists look there, too.
+
     Raises (from :meth:`of`):
         Interrupted: :meth:`stop` was called; this ends every wait.
     """
 
-    def __init__(self, api: OvhApi, fleet: Fleet, max_age: float = math.inf) -> None:
+    def __init__(self, api: OvhApi, fleet: Fleet, max_age: float = math.inf, keeper: Keeper = NO_KEEPER) -> None:
+        self.keeper = keeper
         self._api = api
         self._fleet = fleet
         self._max_age = max_age
@@ -97,10 +102,10 @@ class Live:
         self._stopped.set()
 
 
-def read_all(api: OvhApi, fleet: Fleet, listings: Iterable[Listing[Any]]) -> Observed:
+def read_all(api: OvhApi, fleet: Fleet, listings: Iterable[Listing[Any]], keeper: Keeper = NO_KEEPER) -> Observed:
     """Read the lists side by side, each once."""
     api.in_project("")  # may be a call: made once, before those that need it
     wanted = tuple(dict.fromkeys(listings))
-    live = Live(api, fleet)
+    live = Live(api, fleet, keeper=keeper)
     with ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="observe") as pool:
         return Observed(dict(zip(wanted, pool.map(live.of, wanted), strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -16,6 +17,22 @@ from koprogo_fleet.provision.kind import Existing, Kind, Ref, Value
 from koprogo_fleet.provision.lists import Listing, Live
 
 T = TypeVar("T")
+
+
+class Once:
+    """What is done once in a run, whoever needs it: the first does it, the others wait, and have what came of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._done: dict[str, Any] = {}
+
+    def __call__(self, what: str, do: Callable[[], T]) -> T:
+        """Return what *do* returned, the first time that it returned at all."""
+        with self._lock:
+            if what not in self._done:
+                self._done[what] = do()
+            done: T = self._done[what]
+            return done
 
 
 class HostKeys(Protocol):
@@ -65,6 +82,7 @@ class Site:
         public_key: the OpenSSH line of the fleet's key.
         host_keys: None where no instance is created.
         first_files: what is on a new node from its first boot.
+        once: does a thing once in a run.
         known: the objects that are ready, by what others call them; grows as the plan is carried out.
     """
 
@@ -76,6 +94,7 @@ class Site:
     listener: Listener
     host_keys: HostKeys | None = None
     first_files: FirstFiles = no_files
+    once: Once = field(default_factory=Once)
     known: dict[Ref, Existing[Any]] = field(default_factory=dict)
 
     def of(self, listing: Listing[T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Context:
         dry_run: look and tell, change nothing.
         boot_seconds: how long a new node may take until it answers SSH.
         confirmed: the names of the objects at OVH that may be deleted or replaced with what they hold.
+        budget: what the fleet may cost a month, in the catalogue's currency; None where nobody says so.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
         signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
@@ -67,6 +69,7 @@ class Context:
     journal: Journal | None = None
     boot_seconds: float = 0.0
     confirmed: frozenset[str] = frozenset()
+    budget: Decimal | None = None
     nodes_exist: bool = False
     nornir: Nornir | None = None
     tools: Tools | None = None

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.loader import load_fleet
-from koprogo_fleet.cost import Carbon, Compared, Estimate, Hint, carbon_of, compare, estimate, hints, wanted_of
+from koprogo_fleet.cost import Carbon, Compared, Estimate, Hint, carbon_of, compare, estimate, hints
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.prices import PriceCatalogue, get_prices, parse_catalogue
+from koprogo_fleet.provision.bill import wanted_of
 from koprogo_fleet.workflows.target import Choice
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
@@ -75,6 +76,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     *,
     boot_seconds: float = BOOT_SECONDS,
     confirmed: frozenset[str] = frozenset(),
+    budget: Decimal | None = None,
     arguments: Mapping[str, str] = _NO_ARGUMENTS,
 ) -> None:
     """
@@ -82,7 +84,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
 
     *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
     how long a new node may take until it answers SSH. *confirmed* are the names of the objects at OVH that may be deleted
-    or replaced with what they hold. *arguments* are what ``koprogo-fleet runs resume`` needs to do the same again; they
+    or replaced with what they hold. *budget* is what the fleet may cost a month, instead of fleet.yaml's. *arguments* are what ``koprogo-fleet runs resume`` needs to do the same again; they
     are kept in the journal.
 
     Raises:
@@ -95,22 +97,39 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal, run.boot_seconds, run.confirmed = journal, boot_seconds, confirmed
+        run.budget = _budget(fleet, budget)
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
 
-def plan(fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report) -> None:
+def plan(  # noqa: PLR0913 - everything that a plan is made of
+    fleet: Fleet,
+    directory: Path,
+    target: Target,
+    listener: Listener,
+    report: Report,
+    *,
+    budget: Decimal | None = None,
+) -> None:
     """
     Find every difference between the fleet and its desired state, and change nothing.
 
     Raises:
+        OverBudget: the fleet would cost more than *budget*, or fleet.yaml's, a month.
         KoprogoError: something cannot be looked at.
     """
     with _context(fleet, directory, target, listener, report, dry_run=True) as run:
+        run.budget = _budget(fleet, budget)
         run_phases(PLAN[:1], run, report, listener)
         if run.nodes_exist:
             run_phases(PLAN[1:], run, report, listener)
         else:
             listener(Note("no node exists yet: what is on the nodes is planned once they do"))
+
+
+def _budget(fleet: Fleet, budget: Decimal | None) -> Decimal | None:
+    if budget is not None or fleet.budget is None:
+        return budget
+    return Decimal(fleet.budget)
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import uuid
 from typing import NamedTuple
 
 REGIONS = ("GRA11", "SBG5")
+STORAGE_REGIONS = (*REGIONS, "GRA", "SBG")
+"""Object storage has regions of its own."""
+
 SERVICES = ("instance", "network", "volume", "storage-s3-standard", "octavialoadbalancer")
 ZONES = ("koprogo.io",)
 """DNS zones are bought, not created: this one is the account's."""

@@ -6,9 +6,15 @@ from typing import Any
 
 from koprogo_fleet.provision.kind import Kind
 from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.bucket import BUCKET
+from koprogo_fleet.provision.kinds.dns_publication import DNS_PUBLICATION
+from koprogo_fleet.provision.kinds.dns_record import DNS_RECORD
 from koprogo_fleet.provision.kinds.group import GROUP
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.kinds.network import NETWORK
+from koprogo_fleet.provision.kinds.project_user import PROJECT_USER
+from koprogo_fleet.provision.kinds.s3_credential import S3_CREDENTIAL
+from koprogo_fleet.provision.kinds.s3_policy import S3_POLICY
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEY
 from koprogo_fleet.provision.kinds.subnet import SUBNET
 from koprogo_fleet.provision.kinds.volume import VOLUME
@@ -21,6 +27,12 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     VOLUME,
     INSTANCE,
     ATTACHMENT,
+    DNS_RECORD,
+    DNS_PUBLICATION,
+    PROJECT_USER,
+    S3_POLICY,
+    BUCKET,
+    S3_CREDENTIAL,
 )
 
 __all__ = ["KINDS"]

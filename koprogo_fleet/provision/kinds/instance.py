@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet, Node
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh import catalogue, instances
+from koprogo_fleet.ovh.instance_actions import activate_monthly_billing
 from koprogo_fleet.ovh.instances import Instance, NetworkPort, NewInstance
 from koprogo_fleet.ovh.networks import list_public_networks, public_network_in
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Ref, Refuse, Replace, Verdict, Wanted
@@ -34,6 +36,7 @@ IMAGES = Listing(
 )
 PUBLIC_NETWORKS = Listing("public networks", lambda api, _fleet, _lists: list_public_networks(api))
 
+_BY_HOUR, _BY_MONTH = "billed by the hour", "billed by the month"
 _ON_ITS_WAY = instances.BUILDING | {"REBOOT", "HARD_REBOOT", "UNKNOWN"}
 
 
@@ -100,6 +103,7 @@ class InstanceKind(Kind[Node, Instance]):
         instance, node = existing.value, wanted.spec
         flavors = {flavor.id: flavor.name for flavor in view.of(FLAVORS)}
         images = {image.id: image.name for image in view.of(IMAGES)}
+        replaced = False
         for what, old, new in (
             ("region", instance.region, node.region),
             ("flavor", flavors.get(instance.flavor_id or "", node.flavor), node.flavor),
@@ -107,7 +111,16 @@ class InstanceKind(Kind[Node, Instance]):
             ("vRack address", str(instance.private_ipv4 or node.vrack_address), str(node.vrack_address)),
         ):
             if old != new:
+                replaced = True
                 yield Replace(f"{what} {old}", f"{what} {new}")
+        if node.monthly and not instance.monthly:
+            yield Change(_BY_HOUR, _BY_MONTH)
+        elif instance.monthly and not node.monthly and not replaced:
+            next_step = (
+                f"OVH takes no monthly price back: keep billing: monthly for the pool {node.pool} in fleet.yaml, or delete "
+                f"{wanted.name} ({existing.id}) at OVH, so that it is created anew"
+            )
+            yield Refuse(_BY_MONTH, _BY_HOUR, next_step)
         status = instance.status
         if status in instances.STOPPED:
             yield Change(status, instances.ACTIVE)
@@ -117,13 +130,13 @@ class InstanceKind(Kind[Node, Instance]):
             next_step = f"bring instance {wanted.name} ({existing.id}) to ACTIVE in the OVH manager, then run again"
             yield Refuse(status, instances.ACTIVE, next_step)
 
-    def lacks(self, _wanted: Wanted[Node], instance: Instance) -> str:
-        """Return its status until it is ACTIVE, then the count of its addresses until it has both."""
+    def lacks(self, wanted: Wanted[Node], instance: Instance) -> str:
+        """Return its status until it is ACTIVE, then the count of its addresses until it has both, then its price."""
         if instance.status != instances.ACTIVE:
             return f"status {instance.status}"
         if instance.public_ipv4 is None or instance.private_ipv4 is None:
             return f"status ACTIVE, {len(instance.addresses)} of 2 addresses"
-        return ""
+        return _BY_HOUR if wanted.spec.monthly and not instance.monthly else ""
 
     def failed(self, instance: Instance) -> str:
         """Return ERROR if it is."""
@@ -137,6 +150,19 @@ class InstanceKind(Kind[Node, Instance]):
         """Return what it mostly is: the API says nothing."""
         apart = ", or none apart from the others of the anti-affinity group" if wanted.spec.anti_affinity else ""
         return f"OVH gives no reason; most often {wanted.spec.region} has no room for a {wanted.spec.flavor}{apart}"
+
+    def billed(self, wanted: Wanted[Node]) -> items.Wanted:
+        """Return its flavor, and how it is paid."""
+        node = wanted.spec
+        return items.Wanted(items.Kind.INSTANCE, node.name, node.region, node.flavor, billing=_billing(node.monthly))
+
+    def billed_now(self, existing: Existing[Instance], lists: Lists) -> items.Wanted:
+        """Return the same of one that exists; a flavor that is not sold any more is in the code of its price."""
+        instance = existing.value
+        names = {flavor.id: flavor.name for flavor in lists.of(FLAVORS)}
+        flavor = names.get(instance.flavor_id or "") or (instance.plan or "unknown").partition(".")[0]
+        billing = _billing(instance.monthly)
+        return items.Wanted(items.Kind.INSTANCE, existing.name, instance.region, flavor, billing=billing)
 
     def create(self, wanted: Wanted[Node], site: Site) -> str:
         """Create it with its host key, the fleet's SSH key, and both networks."""
@@ -163,12 +189,16 @@ class InstanceKind(Kind[Node, Instance]):
                 NetworkPort(vrack, node.vrack_address),
             ),
             group_id=site.need(GROUP, group_name(fleet, node.pool)).id if node.anti_affinity else None,
+            monthly=node.monthly,
         )
         return instances.create_instance(site.api, new).id
 
-    def change(self, _wanted: Wanted[Node], existing: Existing[Instance], site: Site) -> None:
-        """Switch it on."""
-        instances.start_instance(site.api, existing.id)
+    def change(self, wanted: Wanted[Node], existing: Existing[Instance], site: Site) -> None:
+        """Bill it by the month, and switch it on."""
+        if wanted.spec.monthly and not existing.value.monthly:
+            activate_monthly_billing(site.api, existing.id)
+        if existing.value.status in instances.STOPPED:
+            instances.start_instance(site.api, existing.id)
 
     def delete(self, existing: Existing[Instance], site: Site) -> None:
         """Delete it with its local disk."""
@@ -176,6 +206,10 @@ class InstanceKind(Kind[Node, Instance]):
 
 
 INSTANCE = InstanceKind()
+
+
+def _billing(monthly: bool) -> items.Billing:  # noqa: FBT001 - what it is about
+    return items.Billing.MONTHLY if monthly else items.Billing.HOURLY
 
 
 def _around(fleet: Fleet, region: str) -> tuple[Ref, ...]:

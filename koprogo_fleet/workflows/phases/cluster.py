@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from koprogo_fleet.core.contradictions import JOIN_TOKENS
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.files import write_atomically
@@ -80,7 +81,7 @@ def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
 
 def _passwords(run: Context) -> Tokens:
     """Return the passwords that the cluster is started with; made once, and kept in Vault."""
-    path = f"{run.fleet.vault.folder}/k3s"
+    path = f"{run.fleet.vault.folder}/{JOIN_TOKENS}"
     stored = run.vault.read(path)
     values = dict(stored.values) if stored else {}
     if missing := [name for name in TOKEN_NAMES if name not in values]:

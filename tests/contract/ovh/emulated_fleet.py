@@ -11,6 +11,7 @@ from emulated_cloud import Cloud
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.provision.apply import Limits, apply
+from koprogo_fleet.provision.keeper import NO_KEEPER, Keeper
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, plan
 
@@ -55,21 +56,27 @@ class RememberedHostKeys:
         return Secret(f"private key of {name}"), f"ssh-ed25519 AAAA {name}"
 
 
-def the_plan(cloud: Cloud, fleet: Fleet = FLEET) -> Plan:
+def the_plan(cloud: Cloud, fleet: Fleet = FLEET, keeper: Keeper = NO_KEEPER) -> Plan:
     """Look, and plan."""
-    return plan(fleet, observe(cloud.api(), fleet), KEY)
+    return plan(fleet, observe(cloud.api(), fleet, keeper), KEY)
 
 
 def provision(
-    cloud: Cloud, fleet: Fleet = FLEET, *, confirmed: frozenset[str] = frozenset(), **limits: Any
+    cloud: Cloud,
+    fleet: Fleet = FLEET,
+    *,
+    confirmed: frozenset[str] = frozenset(),
+    keeper: Keeper = NO_KEEPER,
+    **limits: Any,
 ) -> RememberedHostKeys:
     """Plan and apply, as the workflow does."""
     host_keys = RememberedHostKeys()
     apply(
-        the_plan(cloud, fleet),
+        the_plan(cloud, fleet, keeper),
         cloud.api(),
         host_keys,
         confirmed=confirmed,
+        keeper=keeper,
         listener=cloud.events.append,
         limits=Limits(**{**QUICK, **limits}),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import Unreachable
 from koprogo_fleet.core.events import (
+    Cost,
+    CostChange,
     Event,
     HostDone,
     HostStarted,
@@ -27,6 +31,16 @@ EVENTS: dict[str, Event] = {
     "phase-ended": PhaseEnded("Baseline", 2.345, 1),
     "note": Note("no fleet is described here"),
     "journaled": Journaled(7),
+    "cost": Cost(
+        "EUR",
+        Decimal("38.70"),
+        Decimal("399.999"),
+        Decimal(400),
+        (CostChange("volume koprogo-worker-1", Decimal(0), Decimal("38.70")),),
+        ("instance koprogo-cp-9",),
+        Decimal("12.34"),
+        "an estimate",
+    ),
 }
 
 

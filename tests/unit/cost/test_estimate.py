@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from koprogo_fleet.core.errors import NotConverged
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.cost import Billing, Estimate, Kind, Wanted, check_budget, estimate, hints, plan_codes, wanted_of
+from koprogo_fleet.cost import Billing, Estimate, Kind, Wanted, check_budget, estimate, hints, plan_codes
 from koprogo_fleet.ovh.prices import Commitment, PriceCatalogue, PricedPlan, parse_catalogue
+from koprogo_fleet.provision.bill import wanted_of
 
 REGION = "GRA11"
 
@@ -155,8 +156,8 @@ def test_fleet_is_instances_and_volumes() -> None:
     assert [
         ("instance", "k-cp-1", "b2-15", 0),
         ("instance", "k-w-1", "b2-30", 0),
-        ("volume", "k-w-1", "high-speed", 200),
         ("instance", "k-w-2", "b2-30", 0),
+        ("volume", "k-w-1", "high-speed", 200),
         ("volume", "k-w-2", "high-speed", 200),
     ] == [(item.kind, item.name, item.type, item.size_gb) for item in wanted_of(fleet)]
 

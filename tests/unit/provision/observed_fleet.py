@@ -8,14 +8,20 @@ from typing import Any
 
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.catalogue import Flavor, Image
+from koprogo_fleet.ovh.dns import DnsRecord
 from koprogo_fleet.ovh.groups import InstanceGroup
 from koprogo_fleet.ovh.instances import Address, Instance
 from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
+from koprogo_fleet.provision.kinds.bucket import CONTAINERS
+from koprogo_fleet.provision.kinds.dns_record import RECORDS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
 from koprogo_fleet.provision.kinds.network import NETWORKS
+from koprogo_fleet.provision.kinds.project_user import USERS
+from koprogo_fleet.provision.kinds.s3_credential import CREDENTIALS, KEPT
+from koprogo_fleet.provision.kinds.s3_policy import POLICIES
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
 from koprogo_fleet.provision.kinds.subnet import SUBNETS
 from koprogo_fleet.provision.kinds.volume import VOLUMES
@@ -61,6 +67,7 @@ class Shown:
     volumes: tuple[Volume, ...]
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
+    records: tuple[DnsRecord, ...] = ()
 
     @property
     def observed(self) -> Observed:
@@ -76,6 +83,9 @@ class Shown:
                 VOLUMES: self.volumes,
                 FLAVORS: self.flavors,
                 IMAGES: self.images,
+                RECORDS: self.records,
+                **dict.fromkeys([USERS, POLICIES, CONTAINERS, CREDENTIALS], ()),
+                KEPT: "",
             }
         )
 

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from koprogo_fleet.lab.ovh_api import catalogue
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import bad_request, conflict, not_found
-from koprogo_fleet.lab.ovh_api.routes.catalogue import check_region
 from koprogo_fleet.lab.ovh_api.routes.users import user_record
 from koprogo_fleet.lab.ovh_api.state import Record
 
@@ -45,13 +45,13 @@ def _shape(record: Record) -> dict[str, Any]:
 
 
 def _list(call: Call, region: str) -> Any:
-    check_region(region)
+    _check_region(region)
     with call.state.look() as data:
         return [_shape(record) for record in data["containers"].values() if record["region"] == region]
 
 
 def _create(call: Call, region: str) -> Any:
-    check_region(region)
+    _check_region(region)
     body = call.fields({"name": str}, _OPTIONAL)
     name = body["name"]
     if not _NAME.fullmatch(name):
@@ -109,6 +109,11 @@ def _grant(call: Call, region: str, name: str, user_id: int) -> None:
         _record(data, region, name)["grants"][str(user_id)] = body["roleName"]
 
 
+def _check_region(region: str) -> None:
+    if region not in catalogue.STORAGE_REGIONS:
+        raise bad_request(f"Region {region} not found")
+
+
 def _one_of(given: dict[str, Any] | None, field: str, known: tuple[str, ...]) -> str:
     value = (given or {}).get(field, known[0])
     if value not in known:
@@ -121,7 +126,7 @@ def _key(region: str, name: str) -> str:
 
 
 def _record(data: Record, region: str, name: str) -> Record:
-    check_region(region)
+    _check_region(region)
     record: Record | None = data["containers"].get(_key(region, name))
     if record is None:
         raise not_found("Container")
