@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from koprogo_fleet.cli import auth, cost, inventory, k3s, kubectl, lab, provision, runs
+from koprogo_fleet.cli import auth, cloud, cost, inventory, k3s, kubectl, lab, provision, runs
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
@@ -30,6 +30,7 @@ app.command("plan")(provision.plan)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.add_typer(auth.app, name="auth")
+app.add_typer(cloud.app, name="cloud")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
