@@ -26,7 +26,10 @@ WORDS = {
 DATA = "[red]its data is lost[/]"
 
 
-def show_plan(console: Console, wanted: Plan) -> None:
+NOTHING = "Nothing to do: everything at OVH is as fleet.yaml says."
+
+
+def show_plan(console: Console, wanted: Plan, nothing: str = NOTHING) -> None:
     """Show every step with what it changes, or why it replaces; then the notes, what a person has to do, and the counts."""
     if wanted.steps:
         table = Table("Step", "Object", "Now", "Then", "", title=f"The objects of {wanted.fleet.name} at OVH")
@@ -42,7 +45,7 @@ def show_plan(console: Console, wanted: Plan) -> None:
         line(console, f"[bold]You first:[/] {escape(printable(text))}")
     if flags := [f"--confirm {step.ref.name}" for step in wanted.unconfirmed(frozenset())]:
         line(console, f"Data is lost, so the names have to be typed: {' '.join(dict.fromkeys(flags))}")
-    line(console, _counts(wanted.steps))
+    line(console, _counts(wanted.steps) or nothing)
 
 
 def plan_as_json(wanted: Plan, target: str) -> dict[str, Any]:
@@ -70,7 +73,5 @@ def step_as_json(step: Step) -> dict[str, Any]:
 
 
 def _counts(steps: Sequence[Step]) -> str:
-    if not steps:
-        return "Nothing to do: everything at OVH is as fleet.yaml says."
     found = Counter(step.action for step in steps)
-    return ", ".join(f"{found[action]} {WORDS[action]}" for action in Action if found[action]) + "."
+    return ", ".join(f"{found[action]} {WORDS[action]}" for action in Action if found[action])

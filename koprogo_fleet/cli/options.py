@@ -46,6 +46,7 @@ Confirm = Annotated[
         help="Let the object of this name be deleted or replaced with the data that it holds; for each such object.",
     ),
 ]
+Subsidiary = Annotated[str, typer.Option("--subsidiary", help="Whose prices: FR, DE, ... as the endpoint knows them.")]
 
 DEFAULT_INVENTORY = Path("inventory")
 DEFAULT_LAB = "default"

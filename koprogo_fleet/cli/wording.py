@@ -12,6 +12,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS).encode(errors="backslashreplace").decode()
 
 
+def one_line(text: str) -> str:
+    """Return *text* as one printable line."""
+    return printable(" ".join(text.split()))
+
+
 def count(number: int, noun: str) -> str:
     """Return the number with its noun: "1 difference", "2 differences"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -35,6 +35,9 @@ def certificate_file(fleet: Fleet) -> Path:
     return state_dir(fleet.name) / f"{private_key_of(fleet).name}-cert.pub"
 
 
+FILES = ("hosts.yaml", "groups.yaml", "defaults.yaml")
+"""What is written into the directory of the inventory."""
+
 Hosts = Mapping[str, Mapping[str, Any]]
 
 
@@ -49,8 +52,8 @@ class Documents:
 
     def files(self) -> dict[str, str]:
         """Return the text of each file by its name."""
-        named = {"hosts.yaml": self.hosts, "groups.yaml": self.groups, "defaults.yaml": self.defaults}
-        return {name: dump_yaml(data, header=HEADER) for name, data in named.items()}
+        contents = (self.hosts, self.groups, self.defaults)
+        return {name: dump_yaml(data, header=HEADER) for name, data in zip(FILES, contents, strict=True)}
 
 
 def documents(fleet: Fleet, observed: Observed, private_key: Path, certificate: Path | None = None) -> Documents:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.provision.lists import Listing, Lists
 
 if TYPE_CHECKING:
@@ -173,6 +174,10 @@ class Kind(ABC, Generic[Spec, Value]):
 
     def failure_cause(self, _wanted: Wanted[Spec]) -> str | None:
         """Return the likely cause when it fails twice."""
+        return None
+
+    def billed(self, _existing: Existing[Value], _lists: Lists) -> items.Wanted | None:
+        """Return it as the price catalogue knows it; None where OVH sends no bill for it."""
         return None
 
     @abstractmethod

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet, Node
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh import catalogue, instances
 from koprogo_fleet.ovh.instances import Instance, NetworkPort, NewInstance
 from koprogo_fleet.ovh.networks import list_public_networks, public_network_in
@@ -137,6 +138,20 @@ class InstanceKind(Kind[Node, Instance]):
         """Return what it mostly is: the API says nothing."""
         apart = ", or none apart from the others of the anti-affinity group" if wanted.spec.anti_affinity else ""
         return f"OVH gives no reason; most often {wanted.spec.region} has no room for a {wanted.spec.flavor}{apart}"
+
+    def billed(self, existing: Existing[Instance], lists: Lists) -> items.Wanted:
+        """Return its flavor, also of one that OVH sells no more: then by the plan that the instance itself names."""
+        instance = existing.value
+        flavor = next((item for item in lists.of(FLAVORS) if item.id == instance.flavor_id), None)
+        return items.Wanted(
+            items.Kind.INSTANCE,
+            instance.name,
+            instance.region,
+            flavor.name if flavor else (instance.plan or "").partition(".")[0],
+            billing=items.Billing.MONTHLY if instance.monthly else items.Billing.HOURLY,
+            hourly_plan=flavor.hourly_plan if flavor else None,
+            monthly_plan=flavor.monthly_plan if flavor else None,
+        )
 
     def create(self, wanted: Wanted[Node], site: Site) -> str:
         """Create it with its host key, the fleet's SSH key, and both networks."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh.volumes import (
     AVAILABLE,
     DELETING,
@@ -84,6 +85,11 @@ class VolumeKind(Kind[VolumeSpec, Volume]):
     def failed(self, volume: Volume) -> str:
         """Return its status if that is one of OVH's many errors."""
         return volume.status if volume.status.startswith("error") else ""
+
+    def billed(self, existing: Existing[Volume], _lists: Lists) -> items.Wanted:
+        """Return its type and size."""
+        volume = existing.value
+        return items.Wanted(items.Kind.VOLUME, volume.name, volume.region, volume.type, volume.size_gb)
 
     def create(self, wanted: Wanted[VolumeSpec], site: Site) -> str:
         """Create it, empty."""

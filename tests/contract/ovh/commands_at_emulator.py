@@ -13,6 +13,7 @@ from typing import Any
 
 from emulated_cloud import Cloud
 
+from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.provision.apply import Limits, apply
 from koprogo_fleet.provision.observe import observe
@@ -67,6 +68,11 @@ class Office:
         self.fleet_yaml = self.inventory / "fleet.yaml"
         self.fleet_yaml.write_text(FLEET_YAML)
 
+    @property
+    def fleet(self) -> Fleet:
+        """What fleet.yaml says now."""
+        return load_fleet(self.fleet_yaml)
+
     def edit(self, old: str, new: str) -> None:
         """Change fleet.yaml."""
         text = self.fleet_yaml.read_text()
@@ -98,7 +104,7 @@ class Office:
 
     def provision(self) -> None:
         """Have everything of fleet.yaml at OVH, as a provision leaves it, with less waiting."""
-        fleet, api = load_fleet(self.fleet_yaml), self.cloud.api()
+        fleet, api = self.fleet, self.cloud.api()
         wanted = plan(fleet, observe(api, fleet), ensure_private_key(self.state / "id_ed25519"))
         nodes = frozenset(node.name for node in fleet.nodes)
         host_keys = RecordedHostKeys(KnownHosts(self.inventory / "known_hosts"))
