@@ -30,6 +30,16 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
 
 
+def ago(seconds: float | None) -> str:
+    """Return how long ago something was, in the largest unit that it fills: "just now", "5 minutes ago"."""
+    if seconds is None:
+        return "nobody knows when"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{count(int(seconds // length), unit)} ago"
+    return "just now"
+
+
 def without_name(host: str, text: str) -> str:
     """Return *text* without the host's name at its beginning, so that alike texts of several hosts are equal."""
     return text.removeprefix(f"{host}: ")

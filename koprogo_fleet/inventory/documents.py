@@ -35,7 +35,8 @@ def certificate_file(fleet: Fleet) -> Path:
     return state_dir(fleet.name) / f"{private_key_of(fleet).name}-cert.pub"
 
 
-FILES = ("hosts.yaml", "groups.yaml", "defaults.yaml")
+HOSTS = "hosts.yaml"
+FILES = (HOSTS, "groups.yaml", "defaults.yaml")
 """What is written into the directory of the inventory."""
 
 Hosts = Mapping[str, Mapping[str, Any]]
@@ -152,6 +153,7 @@ def _refuse_shared_addresses(hosts: Hosts) -> None:
     for name, host in hosts.items():
         owners.setdefault(host["hostname"], []).append(name)
         owners.setdefault(host["data"]["vrack"]["mac"], []).append(name)
+        owners.setdefault(host["data"]["vrack"]["address"], []).append(name)
     shared = [f"{address} ({', '.join(names)})" for address, names in owners.items() if len(names) > 1]
     if shared:
         raise InputError(

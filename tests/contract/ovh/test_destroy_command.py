@@ -10,9 +10,9 @@ from emulated_fleet import OBJECTS, objects
 
 from koprogo_fleet.core.runs import list_runs
 from koprogo_fleet.inventory.documents import FILES
+from koprogo_fleet.inventory.sync import sync
 from koprogo_fleet.ovh.volumes import create_volume
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
-from koprogo_fleet.workflows.inventory import sync_files
 
 NOTHING = dict.fromkeys(OBJECTS, 0)
 
@@ -20,7 +20,7 @@ NOTHING = dict.fromkeys(OBJECTS, 0)
 def standing(office: Office) -> None:
     """Have a fleet at OVH, with its inventory files and a kubeconfig."""
     office.provision()
-    sync_files(office.cloud.api(), office.fleet, office.inventory)
+    sync(office.cloud.api(), office.fleet, office.inventory, office.state / "id_ed25519")
     (office.state / "kubeconfig").write_text("{}")
 
 
