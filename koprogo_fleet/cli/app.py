@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from koprogo_fleet.cli import auth, cost, inventory, k3s, kubectl, lab, provision, runs
+from koprogo_fleet.cli import auth, cloud, cost, destroy, drift, inventory, k3s, kubectl, lab, orphans, provision, runs
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
@@ -29,7 +29,11 @@ app.command("provision")(provision.provision)
 app.command("plan")(provision.plan)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
+app.command("drift")(drift.drift)
+app.command("orphans")(orphans.orphans)
+app.command("destroy")(destroy.destroy)
 app.add_typer(auth.app, name="auth")
+app.add_typer(cloud.app, name="cloud")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target, money
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Subsidiary, Target, money
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +25,7 @@ def cost(
         Decimal | None,
         typer.Option("--budget", parser=money, metavar="EURO", help="Exit code 1 if a month costs more than this."),
     ] = None,
-    subsidiary: Annotated[
-        str, typer.Option("--subsidiary", help="Whose prices: FR, DE, ... as the endpoint knows them.")
-    ] = "FR",
+    subsidiary: Subsidiary = "FR",
 ) -> None:
     """
     Show what the fleet of fleet.yaml costs a month, without tax, by OVH's catalogue; and its CO2, estimated.

@@ -43,35 +43,59 @@ def sync(
 
 
 @app.command()
-def show(inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, as_json: Json = False) -> None:
+def show(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    target: Target = None,
+    lab: LabName = DEFAULT_LAB,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask OVH now, and write nothing; the files, while it cannot be reached.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """
-    Show the inventory as a table.
+    Show the inventory as a table, and how long ago OVH was asked.
 
     Example: koprogo-fleet inventory show
+
+    Example: koprogo-fleet inventory show --live --json
     """
     from rich.table import Table
 
+    from koprogo_fleet.cli.opening import progress
     from koprogo_fleet.cli.render import people_console
-    from koprogo_fleet.workflows.nornir import open_nornir
-    from koprogo_fleet.workflows.target import choose
+    from koprogo_fleet.cli.wording import ago, printable
+    from koprogo_fleet.workflows.inventory import current, recorded
+    from koprogo_fleet.workflows.target import choose, open_cloud
 
-    directory = inventory / choose(target).environment
-    hosts = open_nornir(directory).inventory.hosts
+    choice = choose(target)
+    directory = inventory / choice.environment
+    with progress(quiet=as_json) as listener:
+        found = current(directory, open_cloud(choice, listener, lab), listener) if live else recorded(directory)
+    when = ago(found.age)
+    if found.unreachable:
+        people_console(stderr=True).print(
+            f"OVH cannot be reached, so this is what it showed {when}: {printable(found.unreachable)}",
+            highlight=False,
+            markup=False,
+        )
     if as_json:
-        shown = {name: {"hostname": host.hostname, **host.data} for name, host in hosts.items()}
+        shown = {name: {"hostname": host.hostname, **host.data} for name, host in found.hosts.items()}
         sys.stdout.write(json.dumps(shown) + "\n")
         return
-    table = Table("Host", "Role", "Address", "vRack", "MAC", "Flavor", "Region", "Volume", title=str(directory))
-    for name, host in hosts.items():
-        vrack, volume = host["vrack"], host.get("volume")
+    table = Table(
+        "Host", "Role", "Address", "vRack", "MAC", "Flavor", "Region", "Volume", title=f"{directory}, OVH asked {when}"
+    )
+    for name, host in found.hosts.items():
+        data = host.data
+        vrack, volume = data["vrack"], data.get("volume")
         table.add_row(
             name,
-            f"{host['role']}{' (first)' if host['is_first_server'] else ''}",
+            f"{data['role']}{' (first)' if data['is_first_server'] else ''}",
             f"{host.username}@{host.hostname}",
             vrack["address"],
             vrack["mac"],
-            host["flavor"],
-            host["region"],
+            data["flavor"],
+            data["region"],
             f"{volume['size_gb']} GB" if volume else "",
         )
     people_console().print(table)

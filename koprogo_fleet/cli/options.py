@@ -47,6 +47,7 @@ Confirm = Annotated[
         help="Let the object of this name be deleted or replaced with the data that it holds; for each such object.",
     ),
 ]
+Subsidiary = Annotated[str, typer.Option("--subsidiary", help="Whose prices: FR, DE, ... as the endpoint knows them.")]
 
 
 def money(text: str) -> Decimal:

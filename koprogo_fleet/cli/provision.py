@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,12 +20,7 @@ from koprogo_fleet.cli.options import (
     TargetKind,
     Yes,
 )
-from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError, KoprogoError
-
-if TYPE_CHECKING:
-    from koprogo_fleet.cli.render import View
-    from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import Choice
+from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError
 
 BOOT_SECONDS = 300.0
 NEXT_STEPS = (
@@ -63,6 +55,7 @@ def provision(
 
     Example: koprogo-fleet provision --confirm koprogo-worker-3
     """
+    from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
     from koprogo_fleet.workflows.run import Report
@@ -72,11 +65,11 @@ def provision(
         raise InputError(
             "--json cannot ask for a confirmation", next_step="add --yes, or look first: koprogo-fleet plan --json"
         )
-    view = _view(log_file, as_json=as_json)
+    view = run_view(log_file, as_json=as_json)
     choice = choose(target)
     view.target(choice.kind, choice.reason)
     report = Report()
-    with view, _ending(view, choice, report):
+    with view, ending(view, choice.kind, report):
         directory = ensure_inventory(inventory, choice.environment, view.event)
         fleet = workflow.read_input(directory)
         opened = open_target(choice, view.event, lab)
@@ -124,32 +117,23 @@ def plan(
 
     Example: koprogo-fleet plan --budget 400
     """
+    from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
     from koprogo_fleet.workflows.run import Report
     from koprogo_fleet.workflows.target import choose, open_target
 
-    view = _view(log_file, as_json=as_json)
+    view = run_view(log_file, as_json=as_json)
     choice = choose(target)
     view.target(choice.kind, choice.reason)
     report = Report()
-    with view, _ending(view, choice, report):
+    with view, ending(view, choice.kind, report):
         directory = ensure_inventory(inventory, choice.environment, view.event)
         fleet = workflow.read_input(directory)
         workflow.plan(fleet, directory, open_target(choice, view.event, lab), view.event, report, budget=budget)
         view.differences("Plan", report)
         view.summary(choice.kind, report, planned=True)
     raise typer.Exit(EXIT_CHANGES if report.changed else EXIT_OK)
-
-
-def _view(log_file: Path | None, *, as_json: bool) -> View:
-    from koprogo_fleet.cli.json_view import JsonView
-    from koprogo_fleet.cli.logfile import LogFile
-    from koprogo_fleet.cli.render import PeopleView, people_console
-    from koprogo_fleet.cli.several import Several
-
-    view: View = JsonView() if as_json else PeopleView(people_console(), people_console(stderr=True))
-    return Several(view, LogFile(log_file)) if log_file else view
 
 
 def _confirmed() -> bool:
@@ -163,13 +147,3 @@ def _confirmed() -> bool:
             cause="standard input is not a terminal",
             next_step="koprogo-fleet provision --yes, which does not ask",
         ) from error
-
-
-@contextmanager
-def _ending(view: View, choice: Choice, report: Report) -> Generator[None]:
-    """Show an error with the summary of what was done before it; the exit code is the error's."""
-    try:
-        yield
-    except KoprogoError as error:
-        view.summary(choice.kind, report, error=error)
-        raise typer.Exit(error.exit_code) from error

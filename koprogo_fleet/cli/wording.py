@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS).encode(errors="backslashreplace").decode()
 
 
+def one_line(text: str) -> str:
+    """Return *text* as one printable line."""
+    return printable(" ".join(text.split()))
+
+
 def count(number: int, noun: str) -> str:
     """Return the number with its noun: "1 difference", "2 differences"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -24,6 +29,16 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago something was, in the largest unit that it fills: "just now", "5 minutes ago"."""
+    if seconds is None:
+        return "nobody knows when"
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{count(int(seconds // length), unit)} ago"
+    return "just now"
 
 
 def without_name(host: str, text: str) -> str:

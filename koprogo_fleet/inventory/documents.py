@@ -35,6 +35,10 @@ def certificate_file(fleet: Fleet) -> Path:
     return state_dir(fleet.name) / f"{private_key_of(fleet).name}-cert.pub"
 
 
+HOSTS = "hosts.yaml"
+FILES = (HOSTS, "groups.yaml", "defaults.yaml")
+"""What is written into the directory of the inventory."""
+
 Hosts = Mapping[str, Mapping[str, Any]]
 
 
@@ -49,8 +53,8 @@ class Documents:
 
     def files(self) -> dict[str, str]:
         """Return the text of each file by its name."""
-        named = {"hosts.yaml": self.hosts, "groups.yaml": self.groups, "defaults.yaml": self.defaults}
-        return {name: dump_yaml(data, header=HEADER) for name, data in named.items()}
+        contents = (self.hosts, self.groups, self.defaults)
+        return {name: dump_yaml(data, header=HEADER) for name, data in zip(FILES, contents, strict=True)}
 
 
 def documents(fleet: Fleet, observed: Observed, private_key: Path, certificate: Path | None = None) -> Documents:
@@ -149,6 +153,7 @@ def _refuse_shared_addresses(hosts: Hosts) -> None:
     for name, host in hosts.items():
         owners.setdefault(host["hostname"], []).append(name)
         owners.setdefault(host["data"]["vrack"]["mac"], []).append(name)
+        owners.setdefault(host["data"]["vrack"]["address"], []).append(name)
     shared = [f"{address} ({', '.join(names)})" for address, names in owners.items() if len(names) > 1]
     if shared:
         raise InputError(

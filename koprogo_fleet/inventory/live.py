@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from koprogo_fleet.core.errors import MissingCredentials
+from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.inventory.documents import Documents, certificate_of, documents, private_key_of
 from koprogo_fleet.inventory.files import DefaultsEntry, Entries, InventoryFiles
-from koprogo_fleet.inventory.observe import observe
+from koprogo_fleet.inventory.observe import VrackPort, observe
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import from_environment
 
@@ -29,9 +31,17 @@ def read_api(directory: Path) -> InventoryFiles:
             cause="neither OVH_APPLICATION_KEY nor OVH_CLIENT_ID is in the environment, nor in an ovh.conf",
             next_step='set them, or read the files: options={"source": "files"}',
         )
-    fleet = load_fleet(directory / "fleet.yaml")
-    observed = observe(OvhApi(found[0]), fleet)
-    return _as_read(documents(fleet, observed, private_key_of(fleet), certificate_of(fleet)))
+    return look(OvhApi(found[0]), load_fleet(directory / "fleet.yaml"))
+
+
+def look(api: OvhApi, fleet: Fleet, known_ports: Sequence[VrackPort] = ()) -> InventoryFiles:
+    """
+    Return what the API shows of *fleet*, as the files would say it; *known_ports* save calls, see :func:`observe`.
+
+    Raises:
+        OvhError: the API refused, or gave no answer.
+    """
+    return _as_read(documents(fleet, observe(api, fleet, known_ports), private_key_of(fleet), certificate_of(fleet)))
 
 
 def _as_read(written: Documents) -> InventoryFiles:

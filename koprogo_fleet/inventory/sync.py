@@ -58,7 +58,7 @@ def sync(  # noqa: PLR0913 - what it needs, by name
         OvhError: the API refused, or gave no answer.
         InputError: what the API shows cannot be right, see :func:`refuse_losses` and :func:`documents`.
     """
-    before = _hosts_before(directory / "hosts.yaml")
+    before = hosts_before(directory / "hosts.yaml")
     found = documents(fleet, observe(api, fleet, () if force else known_ports(before)), private_key, certificate)
     if not force:
         refuse_losses(before, found)
@@ -108,7 +108,13 @@ def known_ports(hosts: Hosts) -> tuple[VrackPort, ...]:
     return tuple(ports)
 
 
-def _hosts_before(path: Path) -> Mapping[str, Any]:
+def hosts_before(path: Path) -> Mapping[str, Any]:
+    """
+    Return the hosts of an earlier hosts.yaml; none where there is no such file.
+
+    Raises:
+        FileProblems: it is spoiled.
+    """
     if not path.exists():
         return {}
     try:

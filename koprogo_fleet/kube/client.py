@@ -18,10 +18,12 @@ from lightkube.config.client_adapter import Client as HttpClient
 from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.exceptions import ConfigError
+from lightkube.types import PatchType
 
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.kube.errors import explained, is_temporary, status_of
+from koprogo_fleet.kube.drain import Pod, pod_of
+from koprogo_fleet.kube.errors import explained, is_temporary, refusal, status_of
 from koprogo_fleet.kube.kinds import Kinds
 from koprogo_fleet.kube.status import NodeStatus, node_status, rollout
 
@@ -186,6 +188,51 @@ class Cluster:
                 f"delete {_named(kind, namespace, name)}",
                 lambda: self._client.delete(resource, name, **_in(namespace)),
             )
+
+    def cordon(self, node: str) -> bool:
+        """Let no new pod onto *node*; say whether there is such a node."""
+        kind = self._kinds.need("v1", "Node")
+        patch = {"spec": {"unschedulable": True}}
+        return (
+            self._call_or_none(
+                f"cordon {node}", lambda: self._client.patch(kind, node, patch, patch_type=PatchType.MERGE)
+            )
+            is not None
+        )
+
+    def pods_on(self, node: str) -> tuple[Pod, ...]:
+        """Return the pods that are on *node*, of all namespaces."""
+        found = self._json(f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")
+        return tuple(pod_of(item) for item in found["items"])
+
+    @property
+    def eviction_version(self) -> str:
+        """The version of the policy group, which evictions and budgets are of: v1 since Kubernetes 1.22."""
+        return "policy/v1" if self.serves("policy/v1", "PodDisruptionBudget") else "policy/v1beta1"
+
+    def evict(self, pod: Pod) -> str:
+        """
+        Ask once for a pod's eviction; return why it is not allowed now, or nothing.
+
+        A budget that allows none is 429, several budgets for one pod are 500 (Kubernetes: API-initiated eviction).
+        """
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/eviction"
+        body = {
+            "apiVersion": self.eviction_version,
+            "kind": "Eviction",
+            "metadata": {"namespace": pod.namespace, "name": pod.name},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        }
+        try:
+            self._http.post(path, json=body).raise_for_status()
+        except httpx2.HTTPError as error:
+            if status_of(error) in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:  # gone, or another of its name
+                return ""
+            told = explained(error, self.server, f"evict {pod}")
+            if is_temporary(error):
+                return refusal(error) or told.seen
+            raise told from error
+        return ""
 
     def rollout_complete(self, namespace: str, name: str) -> tuple[bool, str]:
         """Say whether all pods of a Deployment are new and available, and how far it is."""

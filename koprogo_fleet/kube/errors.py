@@ -69,6 +69,17 @@ def explained(error: httpx2.HTTPError, server: str, what: str) -> KubernetesErro
     )
 
 
+def refusal(error: httpx2.HTTPError) -> str:
+    """Return the reasons that came with a refused eviction: the server's message, and each budget's own words."""
+    if not isinstance(error, httpx2.HTTPStatusError):
+        return ""
+    try:
+        causes = [cause["message"] for cause in error.response.json()["details"]["causes"]]
+    except (ValueError, LookupError, TypeError):
+        causes = []
+    return " ".join([_said(error), *causes])
+
+
 def _said(error: httpx2.HTTPStatusError) -> str:
     """Return the server's own message: that of a Status object, or else the text as it is."""
     try:

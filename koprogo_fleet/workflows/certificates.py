@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.vault.ssh import SshAuthority
-from koprogo_fleet.workflows.target import Choice, open_target
+from koprogo_fleet.workflows.target import Choice, open_cloud
 
 
 class Signatures:
@@ -103,9 +103,11 @@ class Signatures:
 
 
 @contextmanager
-def signatures(fleet: Fleet, vault: VaultSettings) -> Generator[Signatures | None]:
+def signatures(fleet: Fleet, vault: VaultSettings | Callable[[], VaultSettings]) -> Generator[Signatures | None]:
     """
     Yield what signs for *fleet*, our own key signed already; None where its fleet.yaml has no ``ssh.certificates``.
+
+    *vault* may be a function: it is called only where the fleet needs a Vault.
 
     Raises:
         VaultError: an engine is not there, or refuses.
@@ -115,6 +117,7 @@ def signatures(fleet: Fleet, vault: VaultSettings) -> Generator[Signatures | Non
         login.unlink(missing_ok=True)  # netmiko would use it, although it has run out, because it is beside the key
         yield None
         return
+    vault = vault() if callable(vault) else vault
     with (
         SshAuthority(vault.address, vault.token, vault.ca, words.user_mount) as users,
         SshAuthority(vault.address, vault.token, vault.ca, words.host_mount) as hosts,
@@ -134,7 +137,7 @@ def logged_in(fleet: Fleet, choice: Choice, listener: Listener) -> Generator[Non
     if fleet.ssh.certificates is None:
         yield
         return
-    with signatures(fleet, open_target(choice, listener).vault):
+    with signatures(fleet, open_cloud(choice, listener).vault):
         yield
 
 

@@ -35,12 +35,18 @@ def bill(directory: Path, choice: Choice, listener: Listener, *, subsidiary: str
         FileProblems: fleet.yaml has mistakes.
         OvhError: the catalogue cannot be read.
     """
-    catalogue, source = _catalogue(choice, listener, subsidiary)
+    catalogue, source = catalogue_of(choice, listener, subsidiary)
     found = estimate(wanted_of(load_fleet(directory / "fleet.yaml")), catalogue)
     return Bill(source, found, compare(found, catalogue), hints(found), carbon_of(found))
 
 
-def _catalogue(choice: Choice, listener: Listener, subsidiary: str) -> tuple[PriceCatalogue, str]:
+def catalogue_of(choice: Choice, listener: Listener, subsidiary: str) -> tuple[PriceCatalogue, str]:
+    """
+    Return the price catalogue, and where it is from.
+
+    Raises:
+        OvhError: it cannot be read.
+    """
     if choice.credentials is not None:
         prices = get_prices(OvhApi(choice.credentials, listener), subsidiary)
         return prices, f"OVH's catalogue for {prices.subsidiary}, read now from {choice.credentials.endpoint}"

@@ -11,6 +11,7 @@ from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.core.runs import DONE, Run
 
 LIST = "koprogo-fleet runs list"
+PROVISION = "provision"
 
 
 def list_runs(directory: Path) -> tuple[Run, ...]:
@@ -54,6 +55,12 @@ def run_to_resume(directory: Path, run_id: str | None) -> Run:
         )
     if run.outcome == DONE:
         raise InputError(f"the run {run.id} is done: there is nothing to resume", next_step=LIST)
+    if run.command != PROVISION:
+        raise InputError(
+            f"the run {run.id} was koprogo-fleet {run.command}: only a provision is resumed",
+            cause="what it was told to do may not be right any more",
+            next_step=f"koprogo-fleet {run.command}: it looks at everything anew",
+        )
     if not run.arguments:
         raise InputError(
             f"the journal of the run {run.id} does not say how it was begun",

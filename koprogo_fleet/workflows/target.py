@@ -50,6 +50,20 @@ class Target:
 
 
 @dataclass(frozen=True)
+class CloudTarget:
+    """
+    The OVH part of a target, for what is done there alone.
+
+    Attributes:
+        vault: asked for only where a fleet needs it. Raises MissingCredentials where there is no way to log in.
+    """
+
+    kind: str
+    credentials: OvhCredentials
+    vault: Callable[[], VaultSettings]
+
+
+@dataclass(frozen=True)
 class Choice:
     """Which target, and why; made before anything is started."""
 
@@ -96,23 +110,31 @@ def open_target(choice: Choice, listener: Listener, lab_name: str | None = None)
         MissingCredentials: no way to log in to Vault.
     """
     if choice.credentials is not None:
-        vault = vault_settings.from_environment()
-        if vault is None:
-            raise MissingCredentials(
-                "VAULT_ADDR and VAULT_TOKEN are not set",
-                cause="the fleet's secrets are kept in Vault or OpenBao",
-                next_step="export VAULT_ADDR=https://… VAULT_TOKEN=… (and VAULT_CACERT for a private CA)",
-            )
         return Target(
             choice.kind,
             choice.reason,
             choice.environment,
             choice.credentials,
-            vault,
+            _vault_of_the_environment(),
             k3s=lambda fleet: k3s_binary(fleet.k3s, listener),
             images=tuple,
         )
-    return _lab(choice, listener, lab_name or os.environ.get("KOPROGO_LAB", "default"))
+    return _lab(choice, listener, lab_name or _default_lab())
+
+
+def open_cloud(choice: Choice, listener: Listener, lab_name: str | None = None) -> CloudTarget:
+    """
+    Return the OVH part of the target, with the lab brought up if that is what was chosen; no K3s is built for it.
+
+    Raises:
+        MissingRequirement: the lab needs something that this machine lacks.
+    """
+    if choice.credentials is not None:
+        return CloudTarget(choice.kind, choice.credentials, _vault_of_the_environment)
+    from koprogo_fleet.lab.lab import Lab
+
+    endpoints = Lab(lab_name or _default_lab()).up(listener)
+    return CloudTarget(choice.kind, lab_credentials(endpoints), lambda: _vault_of_the_lab(endpoints))
 
 
 def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
@@ -143,7 +165,26 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
         f"{name!r}, {choice.reason}",
         choice.environment,
         lab_credentials(endpoints),
-        VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca),
+        _vault_of_the_lab(endpoints),
         k3s=lambda fleet: k3s_binary(fleet.k3s, listener, fallback=stand_in),
         images=images.ensure_images,
     )
+
+
+def _vault_of_the_lab(endpoints: LabEndpoints) -> VaultSettings:
+    return VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
+
+
+def _vault_of_the_environment() -> VaultSettings:
+    vault = vault_settings.from_environment()
+    if vault is None:
+        raise MissingCredentials(
+            "VAULT_ADDR and VAULT_TOKEN are not set",
+            cause="the fleet's secrets are kept in Vault or OpenBao",
+            next_step="export VAULT_ADDR=https://… VAULT_TOKEN=… (and VAULT_CACERT for a private CA)",
+        )
+    return vault
+
+
+def _default_lab() -> str:
+    return os.environ.get("KOPROGO_LAB", "default")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands_at_emulator import Office
 from emulated_cloud import Cloud
 
 
@@ -15,3 +16,9 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     cloud = Cloud(tmp_path)
     yield cloud
     cloud.stop()
+
+
+@pytest.fixture
+def office(cloud: Cloud, tmp_path: Path) -> Office:
+    """A folder from which commands are run, with the emulator as their OVH."""
+    return Office(cloud, tmp_path / "office")
