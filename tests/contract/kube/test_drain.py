@@ -8,11 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import requests
+import yaml
 
 from koprogo_fleet.core.errors import KubernetesError, WaitTimeout
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.kube import Cluster
-from koprogo_fleet.kube.drain import drain
+from koprogo_fleet.kube.drain import MIRROR, drain
 
 NAMESPACE = "drained"
 
@@ -49,18 +51,29 @@ def run_pod(cluster: Cluster, node: str, name: str, **metadata: Any) -> None:
     cluster.apply(manifest)
 
 
-def owned_by(cluster: Cluster, kind: str, name: str) -> list[dict[str, Any]]:
-    """Return the reference to a controller that exists, and starts nothing itself."""
-    template = {
-        "metadata": {"labels": {"owned": name}},
-        "spec": {"containers": [{"name": "main", "image": "none"}], "nodeSelector": {"nowhere": "at-all"}},
-    }
-    spec: dict[str, Any] = {"selector": {"matchLabels": {"owned": name}}, "template": template}
-    if kind == "ReplicaSet":
-        spec["replicas"] = 0
+def make_ready(kubernetes: Path, name: str) -> None:
+    """Say of a pod what its kubelet would: a budget minds only pods that run."""
+    config = yaml.safe_load(kubernetes.read_text())
+    (cluster,), (user,) = config["clusters"], config["users"]
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    answer = requests.patch(
+        f"{cluster['cluster']['server']}/api/v1/namespaces/{NAMESPACE}/pods/{name}/status",
+        json={"status": status},
+        headers={
+            "Authorization": f"Bearer {user['user']['token']}",
+            "Content-Type": "application/strategic-merge-patch+json",
+        },
+        verify=cluster["cluster"]["certificate-authority"],
+        timeout=10,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def owned(cluster: Cluster, name: str) -> list[dict[str, Any]]:
+    """Return the reference to a controller: an object that exists, and of which no controller minds the pods' labels."""
     metadata = {"namespace": NAMESPACE, "name": name}
-    made = cluster.apply({"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
-    return [{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": made["metadata"]["uid"], "controller": True}]
+    made = cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": made["metadata"]["uid"], "controller": True}]
 
 
 def pods(cluster: Cluster, node: str) -> list[str]:
@@ -69,9 +82,9 @@ def pods(cluster: Cluster, node: str) -> list[str]:
 
 
 def test_pods_leave_and_those_of_the_node_stay(cluster: Cluster, node: str) -> None:
-    """A controller's pods are evicted, a DaemonSet's stay, and the node takes no new ones."""
-    run_pod(cluster, node, f"web-{node}", ownerReferences=owned_by(cluster, "ReplicaSet", f"web-{node}"))
-    run_pod(cluster, node, f"log-{node}", ownerReferences=owned_by(cluster, "DaemonSet", f"log-{node}"))
+    """A controller's pods are evicted, the kubelet's own stay, and the node takes no new ones."""
+    run_pod(cluster, node, f"web-{node}", ownerReferences=owned(cluster, f"web-{node}"))
+    run_pod(cluster, node, f"log-{node}", annotations={MIRROR: "of the kubelet"})
 
     assert drain(cluster, node, seconds=20)
 
@@ -79,13 +92,16 @@ def test_pods_leave_and_those_of_the_node_stay(cluster: Cluster, node: str) -> N
     assert [True] == [item.unschedulable for item in cluster.nodes() if item.name == node]
 
 
-def test_a_budget_is_respected(cluster: Cluster, node: str) -> None:
+def test_a_budget_is_respected(kubernetes: Path, cluster: Cluster, node: str) -> None:
     """A pod whose budget allows no disruption stays, and the error names both; the node stays cordoned."""
     name = f"db-{node}"
-    run_pod(cluster, node, name, ownerReferences=owned_by(cluster, "ReplicaSet", name))
+    run_pod(cluster, node, name, ownerReferences=owned(cluster, name))
+    make_ready(kubernetes, name)
     budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": name}}}
     metadata = {"namespace": NAMESPACE, "name": name}
-    cluster.apply({"apiVersion": cluster.eviction_version, "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget})
+    cluster.apply(
+        {"apiVersion": cluster.eviction_version, "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget}
+    )
     wait_for("the controller has counted", lambda: observed(cluster, name), seconds=20, interval=0.1)
 
     with pytest.raises(WaitTimeout, match=rf"{NAMESPACE}/{name}: Cannot evict pod.*disruption budget") as caught:
@@ -101,13 +117,13 @@ def test_a_budget_is_respected(cluster: Cluster, node: str) -> None:
 def observed(cluster: Cluster, name: str) -> None:
     """Raise until the budget's status is there."""
     budget = cluster.get(cluster.eviction_version, "PodDisruptionBudget", name, NAMESPACE) or {}
-    if "observedGeneration" not in (budget.get("status") or {}):
-        raise NotYet("no status")
+    if not (budget.get("status") or {}).get("currentHealthy"):
+        raise NotYet(str(budget.get("status")))
 
 
 def test_a_pod_that_nobody_makes_again_is_not_lost(cluster: Cluster, node: str) -> None:
     """A pod without a controller stops the drain before anything is evicted, and is named."""
-    run_pod(cluster, node, f"web-{node}", ownerReferences=owned_by(cluster, "ReplicaSet", f"web-{node}"))
+    run_pod(cluster, node, f"web-{node}", ownerReferences=owned(cluster, f"web-{node}"))
     run_pod(cluster, node, f"alone-{node}")
 
     with pytest.raises(KubernetesError, match=f"{NAMESPACE}/alone-{node}"):
