@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from koprogo_fleet.core.contradictions import contradictions
+from koprogo_fleet.core.contradictions_around import around
 from koprogo_fleet.core.model import Mistake, Mistakes, Model
 from koprogo_fleet.core.sections import (
     NODE_PORTS,
     Address,
     Cidr,
+    DedicatedServer,
     DnsLabel,
     Ingress,
     JumpHost,
     K3s,
+    LoadBalancer,
     Network,
     Pool,
     Port,
@@ -38,12 +41,15 @@ from koprogo_fleet.core.sections import (
 __all__ = [
     "NODE_PORTS",
     "Address",
+    "Agent",
     "Cidr",
+    "DedicatedServer",
     "DnsLabel",
     "Fleet",
     "Ingress",
     "JumpHost",
     "K3s",
+    "LoadBalancer",
     "Mistake",
     "Mistakes",
     "Model",
@@ -75,6 +81,13 @@ class Node:
     is_first_server: bool
 
 
+class Agent(NamedTuple):
+    """A machine that runs what users ask for: an instance, or a dedicated server."""
+
+    name: str
+    vrack_address: IPv4Address
+
+
 class Fleet(Model):
     """``fleet.yaml``: everything that should exist, and nothing that was observed."""
 
@@ -86,13 +99,19 @@ class Fleet(Model):
     pools: tuple[Pool, ...] = Field(
         examples=[[{"name": "cp", "role": "server", "count": 1, "flavor": "b2-7", "first_address": "10.0.0.11"}]]
     )
+    dedicated_servers: tuple[DedicatedServer, ...] = ()
     k3s: K3s = Field(examples=[{"version": "v1.33.4+k3s1"}])
     ingress: Ingress = Ingress()
+    load_balancer: LoadBalancer | None = None
     vault: VaultPlace = VaultPlace()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := tuple(contradictions(self.name, self.network, self.ssh, self.pools, self.ingress)):
+        found = (
+            *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
+            *around(self.name, self.network, self.pools, self.dedicated_servers, self.load_balancer),
+        )
+        if found:
             raise Mistakes(found)
         return self
 
@@ -131,6 +150,12 @@ class Fleet(Model):
     def servers(self) -> tuple[Node, ...]:
         """The control planes, the first one first."""
         return tuple(node for node in self.nodes if node.role is Role.SERVER)
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """Where load balancers send to: the instances first, then the dedicated servers."""
+        machines: tuple[Node | DedicatedServer, ...] = (*self.nodes, *self.dedicated_servers)
+        return tuple(Agent(one.name, one.vrack_address) for one in machines if one.role is Role.AGENT)
 
     @property
     def first_server(self) -> Node:

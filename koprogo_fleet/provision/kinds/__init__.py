@@ -6,8 +6,11 @@ from typing import Any
 
 from koprogo_fleet.provision.kind import Kind
 from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IP
+from koprogo_fleet.provision.kinds.gateway import GATEWAY
 from koprogo_fleet.provision.kinds.group import GROUP
 from koprogo_fleet.provision.kinds.instance import INSTANCE
+from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER
 from koprogo_fleet.provision.kinds.network import NETWORK
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEY
 from koprogo_fleet.provision.kinds.subnet import SUBNET
@@ -17,10 +20,13 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     SSH_KEY,
     NETWORK,
     SUBNET,
+    GATEWAY,
     GROUP,
     VOLUME,
     INSTANCE,
     ATTACHMENT,
+    LOAD_BALANCER,
+    FLOATING_IP,
 )
 
 __all__ = ["KINDS"]

@@ -8,13 +8,20 @@ from typing import Any
 
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.catalogue import Flavor, Image
+from koprogo_fleet.ovh.floating_ips import FloatingIp
+from koprogo_fleet.ovh.gateways import Gateway
 from koprogo_fleet.ovh.groups import InstanceGroup
 from koprogo_fleet.ovh.instances import Address, Instance
+from koprogo_fleet.ovh.load_balancers import LoadBalancerFlavor
 from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
+from koprogo_fleet.provision.balancing import Balancer
+from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IPS
+from koprogo_fleet.provision.kinds.gateway import GATEWAYS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
+from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER_SIZES, LOAD_BALANCERS
 from koprogo_fleet.provision.kinds.network import NETWORKS
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
 from koprogo_fleet.provision.kinds.subnet import SUBNETS
@@ -61,6 +68,10 @@ class Shown:
     volumes: tuple[Volume, ...]
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
+    gateways: tuple[Gateway, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
+    balancer_sizes: tuple[LoadBalancerFlavor, ...] = ()
+    floating_ips: tuple[FloatingIp, ...] = ()
 
     @property
     def observed(self) -> Observed:
@@ -76,6 +87,10 @@ class Shown:
                 VOLUMES: self.volumes,
                 FLAVORS: self.flavors,
                 IMAGES: self.images,
+                GATEWAYS: self.gateways,
+                LOAD_BALANCERS: self.balancers,
+                LOAD_BALANCER_SIZES: self.balancer_sizes,
+                FLOATING_IPS: self.floating_ips,
             }
         )
 
