@@ -6,18 +6,21 @@ from typing import Any
 
 from koprogo_fleet.provision.kind import Kind
 from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.dedicated_server import DEDICATED_SERVER
 from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IP
 from koprogo_fleet.provision.kinds.gateway import GATEWAY
 from koprogo_fleet.provision.kinds.group import GROUP
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER
 from koprogo_fleet.provision.kinds.network import NETWORK
+from koprogo_fleet.provision.kinds.project_vrack import PROJECT_VRACK
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEY
 from koprogo_fleet.provision.kinds.subnet import SUBNET
 from koprogo_fleet.provision.kinds.volume import VOLUME
 
 KINDS: tuple[Kind[Any, Any], ...] = (
     SSH_KEY,
+    PROJECT_VRACK,
     NETWORK,
     SUBNET,
     GATEWAY,
@@ -25,6 +28,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     VOLUME,
     INSTANCE,
     ATTACHMENT,
+    DEDICATED_SERVER,
     LOAD_BALANCER,
     FLOATING_IP,
 )

@@ -17,12 +17,14 @@ from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
 from koprogo_fleet.provision.balancing import Balancer
+from koprogo_fleet.provision.kinds.dedicated_server import OWNED_SERVERS, OwnedServer
 from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IPS
 from koprogo_fleet.provision.kinds.gateway import GATEWAYS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
 from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER_SIZES, LOAD_BALANCERS
 from koprogo_fleet.provision.kinds.network import NETWORKS
+from koprogo_fleet.provision.kinds.project_vrack import VRACK_OF_PROJECT
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
 from koprogo_fleet.provision.kinds.subnet import SUBNETS
 from koprogo_fleet.provision.kinds.volume import VOLUMES
@@ -68,6 +70,8 @@ class Shown:
     volumes: tuple[Volume, ...]
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
+    vrack: str | None = None
+    servers: tuple[OwnedServer, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     balancers: tuple[Balancer, ...] = ()
     balancer_sizes: tuple[LoadBalancerFlavor, ...] = ()
@@ -87,6 +91,8 @@ class Shown:
                 VOLUMES: self.volumes,
                 FLAVORS: self.flavors,
                 IMAGES: self.images,
+                VRACK_OF_PROJECT: self.vrack,
+                OWNED_SERVERS: self.servers,
                 GATEWAYS: self.gateways,
                 LOAD_BALANCERS: self.balancers,
                 LOAD_BALANCER_SIZES: self.balancer_sizes,
