@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
+from koprogo_fleet.core.contradictions_around import around
 from koprogo_fleet.core.dns_contradictions import dns_contradictions
 from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
 from koprogo_fleet.core.sections import (
@@ -23,12 +24,14 @@ from koprogo_fleet.core.sections import (
     Address,
     Backups,
     Cidr,
+    DedicatedServer,
     Dns,
     DnsLabel,
     DnsRecord,
     Ingress,
     JumpHost,
     K3s,
+    LoadBalancer,
     Network,
     Pool,
     Port,
@@ -43,8 +46,10 @@ from koprogo_fleet.core.sections import (
 __all__ = [
     "NODE_PORTS",
     "Address",
+    "Agent",
     "Backups",
     "Cidr",
+    "DedicatedServer",
     "Dns",
     "DnsLabel",
     "DnsRecord",
@@ -52,6 +57,7 @@ __all__ = [
     "Ingress",
     "JumpHost",
     "K3s",
+    "LoadBalancer",
     "Mistake",
     "Mistakes",
     "Model",
@@ -84,6 +90,13 @@ class Node:
     monthly: bool = False
 
 
+class Agent(NamedTuple):
+    """A machine that runs what users ask for: an instance, or a dedicated server."""
+
+    name: str
+    vrack_address: IPv4Address
+
+
 class Fleet(Model):
     """``fleet.yaml``: everything that should exist, and nothing that was observed."""
 
@@ -95,8 +108,10 @@ class Fleet(Model):
     pools: tuple[Pool, ...] = Field(
         examples=[[{"name": "cp", "role": "server", "count": 1, "flavor": "b2-7", "first_address": "10.0.0.11"}]]
     )
+    dedicated_servers: tuple[DedicatedServer, ...] = ()
     k3s: K3s = Field(examples=[{"version": "v1.33.4+k3s1"}])
     ingress: Ingress = Ingress()
+    load_balancer: LoadBalancer | None = None
     vault: VaultPlace = VaultPlace()
     dns: Dns | None = None
     backups: Backups | None = None
@@ -108,6 +123,7 @@ class Fleet(Model):
             *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
             *dns_contradictions(self.dns),
             *backup_contradictions(self.backups),
+            *around(self.name, self.network, self.pools, self.dedicated_servers, self.load_balancer),
         )
         if found:
             raise Mistakes(found)
@@ -149,6 +165,12 @@ class Fleet(Model):
     def servers(self) -> tuple[Node, ...]:
         """The control planes, the first one first."""
         return tuple(node for node in self.nodes if node.role is Role.SERVER)
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """Where load balancers send to: the instances first, then the dedicated servers."""
+        machines: tuple[Node | DedicatedServer, ...] = (*self.nodes, *self.dedicated_servers)
+        return tuple(Agent(one.name, one.vrack_address) for one in machines if one.role is Role.AGENT)
 
     @property
     def first_server(self) -> Node:

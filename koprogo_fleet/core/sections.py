@@ -36,6 +36,7 @@ Port = Annotated[
         description=f"a NodePort from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}",
     ),
 ]
+PublicPort = Annotated[Whole, Field(ge=1, le=65535, description="a port from 1 to 65535")]
 Address = Annotated[IPv4Address, BeforeValidator(str), Field(description="an IPv4 address such as 10.0.0.11")]
 UserName = Annotated[
     str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$"), Field(description="a user name such as debian")
@@ -83,6 +84,33 @@ class Network(Model):
     mtu: Whole = Field(default=1500, ge=1280, le=9000, description="a size from 1280 to 9000 bytes")
     pods: Cidr = IPv4Network("10.42.0.0/16")
     services: Cidr = IPv4Network("10.43.0.0/16")
+    vrack_service: str | None = Field(
+        default=None,
+        pattern=r"^pn-\d+$",
+        description="a vRack's service name such as pn-123456",
+        examples=["pn-123456"],
+    )
+    gateway: Literal["s", "m", "l"] | None = None
+
+    @property
+    def gateway_address(self) -> IPv4Address:
+        """The address that the gateway has in the vRack, where there is one: the first."""
+        return self.vrack[1]
+
+    @property
+    def reserved(self) -> IPv4Network:
+        """The last quarter of the vRack: of OVH's own machines where a gateway or a load balancer is wanted."""
+        return list(self.vrack.subnets(2))[-1]
+
+    @property
+    def balancer_sources(self) -> IPv4Network:
+        """What a classic load balancer connects from: the first half of :attr:`reserved`."""
+        return next(self.reserved.subnets())
+
+    @property
+    def given_away(self) -> tuple[IPv4Address, IPv4Address]:
+        """First and last of what OVH gives to gateways and load balancers by itself: the rest of :attr:`reserved`."""
+        return list(self.reserved.subnets())[-1][0], self.vrack[-2]
 
 
 class SshCertificates(Model):
@@ -140,6 +168,19 @@ class Pool(Model):
     billing: Literal["hourly", "monthly"] = "hourly"
     anti_affinity: bool = Field(default=False, strict=True, description="true or false")
     volume: Volume | None = None
+
+
+class DedicatedServer(Model):
+    """A machine that one owns: it is attached to the vRack, never ordered, and never given back."""
+
+    name: DnsLabel = Field(examples=["koprogo-metal-1"])
+    service: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="a server's name at OVH such as ns3123456.ip-1-2-3.eu",
+        examples=["ns3123456.ip-1-2-3.eu"],
+    )
+    role: Role = Field(description="server or agent", examples=["agent"])
+    vrack_address: Address = Field(examples=["10.0.0.31"])
 
 
 class K3s(Model):
@@ -210,6 +251,22 @@ class Backups(Model):
         examples=["koprogo-backups"],
     )
     vault: VaultPath = "backups/s3"
+
+
+class LoadBalancer(Model):
+    """What leads from the Internet to *ingress* on every agent: OVH's Octavia, or a classic IP Load Balancer."""
+
+    kind: Literal["octavia", "ip"] = Field(description="octavia or ip", examples=["octavia"])
+    size: Text | None = Field(default=None, description="a size of OVH's such as small", examples=["small"])
+    service: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="an IP Load Balancer's name at OVH such as loadbalancer-0123456789abcdef",
+        examples=["loadbalancer-0123456789abcdef"],
+    )
+    proxy_protocol: Literal["none", "v1", "v2"] = "none"
+    http: PublicPort = 80
+    https: PublicPort = 443
 
 
 class VaultPlace(Model):

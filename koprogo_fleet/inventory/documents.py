@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from koprogo_fleet.core.errors import InputError
-from koprogo_fleet.core.fleet import Fleet, Node, Role
+from koprogo_fleet.core.fleet import DedicatedServer, Fleet, Node, Role
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.core.yamlfile import dump_yaml
 from koprogo_fleet.inventory.observe import Observed
@@ -18,6 +18,8 @@ KNOWN_HOSTS = "known_hosts"
 """Relative to the directory of the inventory, as all relative paths in it (OVHInventory resolves them)."""
 
 SSH_PORT = 22
+DEDICATED = "dedicated"
+"""The group of the dedicated servers."""
 
 
 def private_key_of(fleet: Fleet) -> Path:
@@ -73,14 +75,19 @@ def documents(fleet: Fleet, observed: Observed, private_key: Path, certificate: 
     fleet_ssh = _fleet_ssh(fleet, private_key, certificate)
     hosts: dict[str, Mapping[str, Any]] = {}
     left_out = []
-    for node in fleet.nodes:
-        entry = _host(fleet, node, observed, fleet_ssh)
+    entries = (
+        *((node.name, _host(fleet, node, observed, fleet_ssh)) for node in fleet.nodes),
+        *((server.name, _server(fleet, server, observed, fleet_ssh)) for server in fleet.dedicated_servers),
+    )
+    for name, entry in entries:
         if isinstance(entry, str):
-            left_out.append((node.name, entry))
+            left_out.append((name, entry))
         else:
-            hosts[node.name] = entry
+            hosts[name] = entry
     _refuse_shared_addresses(hosts)
-    groups: Hosts = {name: {"data": {}} for name in (*map(str, Role), *(pool.name for pool in fleet.pools))}
+    dedicated = (DEDICATED,) if fleet.dedicated_servers else ()
+    names = (*map(str, Role), *(pool.name for pool in fleet.pools), *dedicated)
+    groups: Hosts = {name: {"data": {}} for name in names}
     defaults = {"data": {"fleet": fleet.name}}
     return Documents(hosts, groups, defaults, tuple(left_out))
 
@@ -111,7 +118,37 @@ def _host(fleet: Fleet, node: Node, observed: Observed, fleet_ssh: Mapping[str, 
             "vrack": {"address": str(node.vrack_address), "mac": mac},
             "volume": {"id": volume.id, "size_gb": volume.size_gb} if volume is not None else None,
         },
-        "connection_options": _connection_options(node, fleet_ssh),
+        "connection_options": _connection_options(node.name, fleet_ssh),
+    }
+
+
+def _server(
+    fleet: Fleet, server: DedicatedServer, observed: Observed, fleet_ssh: Mapping[str, Any]
+) -> Mapping[str, Any] | str:
+    """
+    Return the entry of a dedicated server in hosts.yaml, or why it has none.
+
+    Its host key is not ours: a person puts it into known_hosts, by the server's name in fleet.yaml.
+    """
+    found, side = observed.servers.get(server.service, (None, None))
+    if found is None:
+        return f"the account has no dedicated server {server.service}"
+    if side is None:
+        return f"the server {server.service} has no private network interface"
+    return {
+        "hostname": str(found.ip),
+        "port": SSH_PORT,
+        "username": fleet.ssh.user,
+        "groups": [str(server.role), DEDICATED],
+        "data": {
+            "service": found.name,
+            "region": found.datacenter,
+            "role": str(server.role),
+            "is_first_server": False,
+            "vrack": {"address": str(server.vrack_address), "mac": side.macs[0], "vlan": fleet.network.vlan},
+            "volume": None,
+        },
+        "connection_options": _connection_options(server.name, fleet_ssh),
     }
 
 
@@ -126,10 +163,10 @@ def _fleet_ssh(fleet: Fleet, private_key: Path, certificate: Path | None) -> Map
     return extras
 
 
-def _connection_options(node: Node, fleet_ssh: Mapping[str, Any]) -> Mapping[str, Any]:
+def _connection_options(name: str, fleet_ssh: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return both connections' options in full: Nornir does not merge ``extras`` of hosts, groups and defaults."""
     return {
-        "fleet_ssh": {"extras": {**fleet_ssh, "host_key_alias": node.name}},
+        "fleet_ssh": {"extras": {**fleet_ssh, "host_key_alias": name}},
         "netmiko": {
             "platform": "linux",
             "extras": {

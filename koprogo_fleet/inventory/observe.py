@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet, Node
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ovh.dedicated_servers import DedicatedServer, VrackSide, get_server, get_vrack_side, list_servers
 from koprogo_fleet.ovh.instances import DELETED, Instance, InstanceInterface, list_instances, list_interfaces
 from koprogo_fleet.ovh.volumes import Volume, list_volumes
 
@@ -27,12 +28,17 @@ class VrackPort:
 
 @dataclass(frozen=True)
 class Observed:
-    """The instances that bear the name of a node of the fleet, with their NICs, and all volumes."""
+    """
+    The instances that bear the name of a node of the fleet, with their NICs, and all volumes.
+
+    *servers* are the dedicated servers that fleet.yaml names, by their names at OVH.
+    """
 
     instances: tuple[Instance, ...]
     interfaces: Mapping[str, tuple[InstanceInterface, ...]] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
     known_ports: tuple[VrackPort, ...] = ()
+    servers: Mapping[str, tuple[DedicatedServer, VrackSide | None]] = field(default_factory=dict)
 
     def instance_of(self, node: Node) -> Instance | None:
         """
@@ -92,4 +98,13 @@ def observe(api: OvhApi, fleet: Fleet, known_ports: Sequence[VrackPort] = ()) ->
         interfaces = dict(zip(new, pool.map(lambda instance_id: list_interfaces(api, instance_id), new), strict=True))
     has_volumes = any(node.volume is not None for node in nodes.values())
     volumes = list_volumes(api) if has_volumes else ()
-    return Observed(instances, interfaces, volumes, tuple(known_ports))
+    return Observed(instances, interfaces, volumes, tuple(known_ports), _servers(api, fleet))
+
+
+def _servers(api: OvhApi, fleet: Fleet) -> dict[str, tuple[DedicatedServer, VrackSide | None]]:
+    """Read those of the servers that exist: a few calls for each, as there is no list that tells more than names."""
+    named = {server.service for server in fleet.dedicated_servers}
+    owned = sorted(named.intersection(list_servers(api))) if named else []
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        found = pool.map(lambda name: (get_server(api, name), get_vrack_side(api, name)), owned)
+        return dict(zip(owned, found, strict=True))

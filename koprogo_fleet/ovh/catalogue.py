@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.ovh.client import OvhApi
@@ -63,12 +63,21 @@ def list_images(api: OvhApi, region: str) -> tuple[Image, ...]:
     )
 
 
-Named = TypeVar("Named", Flavor, Image)
+class HasName(Protocol):
+    """What people know by its name, and OVH by an id."""
+
+    @property
+    def name(self) -> str:
+        """OVH's name of it."""
+        ...
+
+
+Named = TypeVar("Named", bound=HasName)
 
 
 def find(what: str, name: str, among: Sequence[Named], region: str) -> Named:
     """
-    Return the flavor or image called *name*.
+    Return the flavor, image or other thing called *name*.
 
     Raises:
         InputError: there is none; names the closest ones.

@@ -151,6 +151,17 @@ def create_subnet(  # noqa: PLR0913 - what a subnet is
     return _subnet(api.post(api.in_project(f"/network/private/{network_id}/subnet"), body), network_id)
 
 
+def give_gateway_address(api: OvhApi, network_id: str, subnet_id: str, address: IPv4Address) -> None:
+    """
+    Give a subnet that has none a gateway address, so that a gateway can stand in it.
+
+    The body is OVH's type ``cloud.ProjectNetworkPrivateSubnetUpdate`` (dhcp, disableGateway, gatewayIp); what its DHCP
+    and instances that run make of it is not documented: ours have static addresses.
+    """
+    body = {"dhcp": False, "disableGateway": False, "gatewayIp": str(address)}
+    api.put(api.in_project(f"/network/private/{network_id}/subnet/{subnet_id}"), body)
+
+
 def delete_subnet(api: OvhApi, network_id: str, subnet_id: str) -> None:
     """Delete a subnet; refused while something has an address of it."""
     api.delete(api.in_project(f"/network/private/{network_id}/subnet/{subnet_id}"))

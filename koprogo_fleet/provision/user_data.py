@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any
 
 from koprogo_fleet.core.secret import Secret
 
@@ -19,6 +21,7 @@ class NodeIdentity:
         authorized_key: the OpenSSH line that may log in as *user*.
         host_private_key: OpenSSH PEM, ed25519.
         host_public_key: its OpenSSH line.
+        vrack_gateway: the subnet's gateway address, which must not become a default route.
         files: what cloud-init writes besides, as its ``write_files`` wants it; nothing of it is secret.
     """
 
@@ -28,6 +31,7 @@ class NodeIdentity:
     host_private_key: Secret
     host_public_key: str
     files: Sequence[Mapping[str, str]] = ()
+    vrack_gateway: IPv4Address | None = None
 
 
 def user_data(identity: NodeIdentity) -> Secret:
@@ -36,7 +40,7 @@ def user_data(identity: NodeIdentity) -> Secret:
 
     The host key comes from us so that it is known before the first connection. JSON is YAML, without its surprises.
     """
-    document = {
+    document: dict[str, Any] = {
         "hostname": identity.hostname,
         "preserve_hostname": False,
         "manage_etc_hosts": False,  # /etc/hosts is ours: cloud-init would map the name to 127.0.1.1
@@ -63,4 +67,7 @@ def user_data(identity: NodeIdentity) -> Secret:
             },
         ],
     }
+    if identity.vrack_gateway is not None:  # OVH tells both NICs a gateway, and the answers to SSH must leave by one
+        script = f"while ip -4 route del default via {identity.vrack_gateway} 2>/dev/null; do :; done"
+        document["bootcmd"] = [["sh", "-c", script]]
     return Secret("#cloud-config\n" + json.dumps(document, indent=2) + "\n")

@@ -175,6 +175,7 @@ class InstanceKind(Kind[Node, Instance]):
             host_private_key=private_key,
             host_public_key=public_line,
             files=site.first_files(node, public_line),
+            vrack_gateway=site.need(SUBNET, subnet_name(fleet, node.region)).gateway,
         )
         vrack = site.need(NETWORK, network_name(fleet)).openstack_id_in(node.region)
         new = NewInstance(

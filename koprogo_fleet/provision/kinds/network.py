@@ -15,6 +15,7 @@ from koprogo_fleet.ovh.networks import (
     list_private_networks,
 )
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Refuse, Replace, Verdict, Wanted
+from koprogo_fleet.provision.kinds.project_vrack import PROJECT_VRACK
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.view import View
@@ -44,7 +45,8 @@ class NetworkKind(Kind[NetworkSpec, PrivateNetwork]):
 
     def wanted(self, fleet: Fleet) -> Iterator[Wanted[NetworkSpec]]:
         """Return the one network."""
-        yield Wanted(network_name(fleet), NetworkSpec(fleet.network.vlan, fleet.regions))
+        needs = tuple(PROJECT_VRACK.ref(project.name) for project in PROJECT_VRACK.wanted(fleet))
+        yield Wanted(network_name(fleet), NetworkSpec(fleet.network.vlan, fleet.regions), needs)
 
     def existing(self, lists: Lists, _fleet: Fleet) -> Iterator[Existing[PrivateNetwork]]:
         """Return all private networks of the project."""

@@ -335,4 +335,4 @@ def test_few_calls(cloud: Cloud) -> None:
 
     observe(api, FLEET)
 
-    assert 9 == len(cloud.requests("GET")) - before
+    assert 11 == len(cloud.requests("GET")) - before

@@ -84,6 +84,8 @@ def test_networks(cloud: Cloud) -> None:
     for region in (REGION, "SBG5"):
         subnet = client.call(shapes.SUBNET, "post", f"{path}/subnet", network="10.0.0.0/24", region=region, **pool)
     client.call([shapes.SUBNET], "get", f"{path}/subnet")
+    there = client.call(shapes.SUBNET, "put", f"{path}/subnet/{subnet['id']}", dhcp=False, disableGateway=False)
+    assert "10.0.0.1" == there["gatewayIp"]
     client.call(None, "delete", f"{path}/subnet/{subnet['id']}")
     client.call(None, "put", path, name="renamed")
     (network,) = client.call([shapes.PRIVATE_NETWORK], "get", "/network/private")
@@ -248,7 +250,8 @@ def test_vracks_and_dedicated_servers(cloud: Cloud, *, is_legacy: bool) -> None:
     assert [SERVER] == client.call([str], "get", "/dedicated/server")
     client.call(shapes.DEDICATED_SERVER, "get", server)
     client.call([shapes.ip_network], "get", f"{server}/ips")
-    (interface,) = client.call([shapes.UUID], "get", f"{server}/virtualNetworkInterface?mode=vrack")
+    assert is_legacy == (client.call([shapes.UUID], "get", f"{server}/virtualNetworkInterface?mode=vrack") == [])
+    interface = client.call([shapes.UUID], "get", f"{server}/virtualNetworkInterface")[-1]
     (mac,) = client.call([str], "get", f"{server}/networkInterfaceController?linkType=private")
     client.call(shapes.NIC, "get", f"{server}/networkInterfaceController/{mac}")
     allowed = client.call(shapes.ALLOWED_SERVICES, "get", f"{vrack}/allowedServices")
@@ -263,7 +266,7 @@ def test_vracks_and_dedicated_servers(cloud: Cloud, *, is_legacy: bool) -> None:
     client.call({family: str, "vrack": str}, "get", f"{vrack}/{family}/{member}")
     client.call([shapes.VRACK_INTERFACE], "get", f"{vrack}/dedicatedServerInterfaceDetails")
     shape = client.call(shapes.VIRTUAL_INTERFACE, "get", f"{server}/virtualNetworkInterface/{interface}")
-    assert ("pn-000002", [mac]) == (shape["vrack"], shape["networkInterfaceController"])
+    assert is_legacy or ("pn-000002", [mac]) == (shape["vrack"], shape["networkInterfaceController"])
     assert ["pn-000002"] == client.call([str], "get", f"{server}/vrack")
     client.call(shapes.VRACK_TASK, "delete", f"{vrack}/{family}/{member}")
     until(lambda: client.call([str], "get", f"{vrack}/{family}") == [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.inventory.documents import Documents, certificate_of, documents
 from koprogo_fleet.inventory.observe import Observed, VrackPort
 from koprogo_fleet.inventory.sync import known_ports, refuse_losses
+from koprogo_fleet.ovh.dedicated_servers import DedicatedServer, VrackSide
 from koprogo_fleet.ovh.instances import Address, Instance, InstanceInterface
 from koprogo_fleet.ovh.volumes import Volume
 from koprogo_fleet.ssh.login import login_of
@@ -270,3 +272,43 @@ def test_small_losses_and_growth_pass(before: int, now: int) -> None:
     """A node less, or more, is everyday life."""
     hosts = {f"n{index}": {"hostname": "x"} for index in range(6)}
     refuse_losses(dict(list(hosts.items())[:before]), Documents(dict(list(hosts.items())[:now]), {}, {}))
+
+
+METAL = Fleet.model_validate(
+    {
+        **FLEET.model_dump(mode="json"),
+        "dedicated_servers": [
+            {"name": "koprogo-metal-1", "service": "ns1.example.eu", "role": "agent", "vrack_address": "10.0.0.31"}
+        ],
+    }
+)
+SERVER = DedicatedServer("ns1.example.eu", IPv4Address("198.51.100.7"), "gra2", "eu", "ok", "poweron", "debian", 1000)
+SIDE = VrackSide("uuid", ("0c:42:a1:00:00:02",), "pn-1")
+
+
+def test_dedicated_server() -> None:
+    """An owned server is a host like any other: its role, its public and vRack addresses, the NIC's MAC, the VLAN."""
+    observed = replace(OBSERVED, servers={SERVER.name: (SERVER, SIDE)})
+
+    found = documents(METAL, observed, KEY)
+
+    host = found.hosts["koprogo-metal-1"]
+    assert ("198.51.100.7", ["agent", "dedicated"]) == (host["hostname"], host["groups"])
+    assert {"address": "10.0.0.31", "mac": SIDE.macs[0], "vlan": 42} == host["data"]["vrack"]
+    assert "koprogo-metal-1" == host["connection_options"]["fleet_ssh"]["extras"]["host_key_alias"]
+    assert "dedicated" in found.groups
+    assert "dedicated" not in documents(FLEET, OBSERVED, KEY).groups
+
+
+@pytest.mark.parametrize(
+    ("servers", "reason"),
+    [
+        ({}, "the account has no dedicated server ns1.example.eu"),
+        ({SERVER.name: (SERVER, None)}, "the server ns1.example.eu has no private network interface"),
+    ],
+)
+def test_dedicated_server_that_cannot_be_in_it(servers: dict[str, Any], reason: str) -> None:
+    """A server that is not there, or has no private NIC, is left out, and the reason is told."""
+    found = documents(METAL, replace(OBSERVED, servers=servers), KEY)
+
+    assert (("koprogo-metal-1", reason),) == found.left_out

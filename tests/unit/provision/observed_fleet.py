@@ -9,17 +9,26 @@ from typing import Any
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.catalogue import Flavor, Image
 from koprogo_fleet.ovh.dns import DnsRecord
+from koprogo_fleet.ovh.floating_ips import FloatingIp
+from koprogo_fleet.ovh.gateways import Gateway
 from koprogo_fleet.ovh.groups import InstanceGroup
 from koprogo_fleet.ovh.instances import Address, Instance
+from koprogo_fleet.ovh.load_balancers import LoadBalancerFlavor
 from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
+from koprogo_fleet.provision.balancing import Balancer
 from koprogo_fleet.provision.kinds.bucket import CONTAINERS
+from koprogo_fleet.provision.kinds.dedicated_server import OWNED_SERVERS, OwnedServer
 from koprogo_fleet.provision.kinds.dns_record import RECORDS
+from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IPS
+from koprogo_fleet.provision.kinds.gateway import GATEWAYS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
+from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER_SIZES, LOAD_BALANCERS
 from koprogo_fleet.provision.kinds.network import NETWORKS
 from koprogo_fleet.provision.kinds.project_user import USERS
+from koprogo_fleet.provision.kinds.project_vrack import VRACK_OF_PROJECT
 from koprogo_fleet.provision.kinds.s3_credential import CREDENTIALS, KEPT
 from koprogo_fleet.provision.kinds.s3_policy import POLICIES
 from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
@@ -68,6 +77,12 @@ class Shown:
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
     records: tuple[DnsRecord, ...] = ()
+    vrack: str | None = None
+    servers: tuple[OwnedServer, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
+    balancer_sizes: tuple[LoadBalancerFlavor, ...] = ()
+    floating_ips: tuple[FloatingIp, ...] = ()
 
     @property
     def observed(self) -> Observed:
@@ -86,6 +101,12 @@ class Shown:
                 RECORDS: self.records,
                 **dict.fromkeys([USERS, POLICIES, CONTAINERS, CREDENTIALS], ()),
                 KEPT: "",
+                VRACK_OF_PROJECT: self.vrack,
+                OWNED_SERVERS: self.servers,
+                GATEWAYS: self.gateways,
+                LOAD_BALANCERS: self.balancers,
+                LOAD_BALANCER_SIZES: self.balancer_sizes,
+                FLOATING_IPS: self.floating_ips,
             }
         )
 

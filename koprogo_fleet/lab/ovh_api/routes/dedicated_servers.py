@@ -72,7 +72,8 @@ def _ips(call: Call, name: str) -> Any:
 
 def _interfaces(call: Call, name: str) -> Any:
     server = _server(call, name)
-    shapes = [_interface_shape(server, item) for item in server["interfaces"]]
+    items = [item for item in server["interfaces"] if item["mode"] == "public" or not server["is_legacy"]]
+    shapes = [_interface_shape(server, item) for item in items]
     for field in ("mode", "name", "vrack"):
         if field in call.query:
             shapes = [shape for shape in shapes if shape[field] == call.query[field]]

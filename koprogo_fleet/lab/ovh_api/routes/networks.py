@@ -194,6 +194,19 @@ def _create_subnet(call: Call, network_id: str) -> Any:
     return _subnet_shape(record)
 
 
+def _change_subnet(call: Call, network_id: str, subnet_id: str) -> Any:
+    body = call.fields({"dhcp": bool, "disableGateway": bool}, {"gatewayIp": str})
+    with call.state.change() as data:
+        _network(data, network_id)
+        subnet = data["subnets"].get(subnet_id)
+        if subnet is None or subnet["network_id"] != network_id:
+            raise not_found("Subnet")
+        cidr = IPv4Network(subnet["network"])
+        gateway = None if body["disableGateway"] else body.get("gatewayIp", str(cidr[1]))
+        subnet.update(dhcp=body["dhcp"], gateway=gateway)
+        return _subnet_shape(subnet)
+
+
 def _delete_subnet(call: Call, network_id: str, subnet_id: str) -> None:
     with call.state.change() as data:
         _network(data, network_id)
@@ -215,5 +228,6 @@ ROUTES = (
     Route("DELETE", "/region/<region>/network/<openstack_id>", _deactivate),
     Route("GET", "/network/private/<network_id>/subnet", _subnets),
     Route("POST", "/network/private/<network_id>/subnet", _create_subnet),
+    Route("PUT", "/network/private/<network_id>/subnet/<subnet_id>", _change_subnet),
     Route("DELETE", "/network/private/<network_id>/subnet/<subnet_id>", _delete_subnet),
 )
