@@ -112,7 +112,7 @@ def test_a_step_that_goes_wrong(
     """A step that fails, is killed or hangs says what it can see; the secrets of the steps around it are not in it."""
     resources = [*files(destination, SMALL[:3]), step, *files(destination / "rest")]
 
-    assert isinstance(stage.converge(nornir, resources, timeout=4), expected)
+    assert isinstance(stage.converge(nornir, resources, timeout=10), expected)
 
 
 def test_a_validator_that_quotes_the_file(stage: Stage, nornir: Nornir, destination: Path) -> None:
