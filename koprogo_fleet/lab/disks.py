@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koprogo_fleet.core.files import write_atomically
+from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.commands import run
 
 GIB = 1024**3
@@ -18,10 +19,18 @@ SERIAL_LENGTH = 20  # virtio cuts a volume's id after so many characters
 
 @dataclass(frozen=True)
 class LoopDevice:
-    """A loop device of the host; *number* is its major and minor number, with a colon."""
+    """
+    A loop device of the host.
+
+    Attributes:
+        path: on the host.
+        number: its major and minor number, with a colon.
+        leaving: it was detached while somebody had it mounted, and goes with the last mount.
+    """
 
     path: Path
     number: str
+    leaving: bool
 
 
 def ensure_file(file: Path, size_gb: int) -> None:
@@ -33,9 +42,22 @@ def ensure_file(file: Path, size_gb: int) -> None:
             stream.truncate(size_gb * GIB)
 
 
-def ensure_loop(file: Path) -> LoopDevice:
-    """Return the loop device over *file*, made now unless there is one; it is as large as the file is now."""
-    if device := find_loop(file):
+def ensure_loop(file: Path, seconds: float = 30.0) -> LoopDevice:
+    """
+    Return the loop device over *file*, made now unless there is one; it is as large as the file is now.
+
+    Raises:
+        WaitTimeout: the one that was detached last is still mounted somewhere after *seconds*.
+    """
+
+    def usable() -> LoopDevice | None:
+        device = find_loop(file)
+        if device is not None and device.leaving:
+            raise NotYet(f"{device.path} is still mounted")
+        return device
+
+    # the mounts of a killed machine go a moment after its last process
+    if device := wait_for(f"the last mount of the volume {file.stem} to go", usable, seconds=seconds, interval=0.05):
         run(["losetup", "--set-capacity", device.path])
         return device
     return _listed(run(["losetup", "--find", "--show", file]).strip())
@@ -105,6 +127,9 @@ def _listed(path: str) -> LoopDevice:
 
 
 def _all_loops() -> list[tuple[LoopDevice, str]]:
-    output = run(["losetup", "--list", "--json", "--output", "NAME,MAJ:MIN,BACK-FILE"])
+    output = run(["losetup", "--list", "--json", "--output", "NAME,MAJ:MIN,AUTOCLEAR,BACK-FILE"])
     listed = json.loads(output)["loopdevices"] if output.strip() else []
-    return [(LoopDevice(Path(loop["name"]), loop["maj:min"].strip()), loop["back-file"]) for loop in listed]
+    return [
+        (LoopDevice(Path(loop["name"]), loop["maj:min"].strip(), bool(loop["autoclear"])), loop["back-file"])
+        for loop in listed
+    ]
