@@ -12,6 +12,7 @@ import typer
 from koprogo_fleet.cli.options import (
     DEFAULT_INVENTORY,
     DEFAULT_LAB,
+    Budget,
     Confirm,
     Inventory,
     Json,
@@ -39,6 +40,7 @@ def plan(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Also save the plan for cloud apply (made with mode 0600)."),
     ] = None,
+    budget: Budget = None,
 ) -> None:
     """
     Show what would be created, changed, replaced and deleted at OVH, and change nothing. Exit code 3 if anything would.
@@ -47,22 +49,29 @@ def plan(
 
     Example: koprogo-fleet cloud plan --out monday.plan
     """
-    from koprogo_fleet.cli.cloud_view import plan_as_json, show_plan
+    from koprogo_fleet.cli.cloud_view import plan_as_json, show_cost, show_plan
     from koprogo_fleet.cli.opening import cloud_here, progress
     from koprogo_fleet.cli.render import people_console
-    from koprogo_fleet.workflows.cloud import plan_cloud, save
+    from koprogo_fleet.provision.bill import check_plan
+    from koprogo_fleet.workflows.cloud import priced_plan, save
+    from koprogo_fleet.workflows.ovh import budget_of
 
     with progress(quiet=as_json) as listener:
         here = cloud_here(inventory, target, lab, listener)
-        found = plan_cloud(here.fleet, here.target, listener)
+        limit = budget_of(here.fleet, budget)
+        found, cost = priced_plan(here.fleet, here.target, listener, limit)
     if out is not None:
         save(found, out)
     if as_json:
-        sys.stdout.write(json.dumps(plan_as_json(found, here.target.kind)) + "\n")
+        sys.stdout.write(json.dumps(plan_as_json(found, here.target.kind, cost)) + "\n")
     else:
         show_plan(people_console(), found)
+        if cost is not None:
+            show_cost(people_console(), cost.told(limit))
         if out is not None and found.steps:
             people_console().print(f"Next: koprogo-fleet cloud apply {out}", highlight=False, markup=False)
+    if cost is not None and limit is not None:
+        check_plan(cost, limit)
     raise typer.Exit(EXIT_CHANGES if found.steps else EXIT_OK)
 
 
@@ -75,6 +84,7 @@ def apply(
     as_json: Json = False,
     log_file: LogPath = None,
     confirm: Confirm = None,
+    budget: Budget = None,
 ) -> None:
     """
     Carry out exactly the plan that was saved, and nothing if fleet.yaml or an object at OVH has moved since.
@@ -102,5 +112,7 @@ def apply(
 
     with view, ending(view, choice.kind, report):
         here = cloud_here(inventory, target, lab, view.event)
-        apply_saved(file, here.fleet, here.directory, here.target, view.event, report=report, confirm=names)
+        apply_saved(
+            file, here.fleet, here.directory, here.target, view.event, report=report, confirm=names, budget=budget
+        )
         view.summary(choice.kind, report, NEXT_STEPS)

@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from koprogo_fleet.cli.results import line
-from koprogo_fleet.cli.wording import printable
+from koprogo_fleet.cli.wording import cost_lines, printable
+from koprogo_fleet.core.events import Cost
+from koprogo_fleet.provision.bill import PlanCost
 from koprogo_fleet.provision.plan import Plan, Step
 from koprogo_fleet.provision.step import Action
 
@@ -32,12 +34,11 @@ NOTHING = "Nothing to do: everything at OVH is as fleet.yaml says."
 def show_plan(console: Console, wanted: Plan, nothing: str = NOTHING) -> None:
     """Show every step with what it changes, or why it replaces; then the notes, what a person has to do, and the counts."""
     if wanted.steps:
-        table = Table("Step", "Object", "Now", "Then", "", title=f"The objects of {wanted.fleet.name} at OVH")
+        table = Table("Step", "Object", "Now", "Then", title=f"The objects of {wanted.fleet.name} at OVH")
         for step in wanted.steps:
-            old, new = (escape(printable(text)) for text in (step.old, step.new))
-            table.add_row(
-                WORDS[step.action], escape(printable(str(step.ref))), old, new, DATA if step.loses_data else ""
-            )
+            what, old, new = (escape(printable(text)) for text in (str(step.ref), step.old, step.new))
+            action = f"{WORDS[step.action]}, {DATA}" if step.loses_data else WORDS[step.action]
+            table.add_row(action, what, old, new)
         console.print(table)
     for note in wanted.notes:
         line(console, escape(printable(note.text)))
@@ -48,13 +49,20 @@ def show_plan(console: Console, wanted: Plan, nothing: str = NOTHING) -> None:
     line(console, _counts(wanted.steps) or nothing)
 
 
-def plan_as_json(wanted: Plan, target: str) -> dict[str, Any]:
-    """Return a plan for machines."""
+def show_cost(console: Console, cost: Cost) -> None:
+    """Show what a plan does to the bill: the sums, and what has no price."""
+    for text in cost_lines(cost):
+        line(console, escape(printable(text)))
+
+
+def plan_as_json(wanted: Plan, target: str, cost: PlanCost | None = None) -> dict[str, Any]:
+    """Return a plan for machines; amounts are text, so that no reader makes them inexact."""
     return {
         "fleet": wanted.fleet.name,
         "target": target,
         "steps": [step_as_json(step) for step in wanted.steps],
         "notes": [note.text for note in wanted.notes],
+        "cost": None if cost is None else _cost_as_json(cost),
     }
 
 
@@ -69,6 +77,22 @@ def step_as_json(step: Step) -> dict[str, Any]:
         "new": step.new,
         "loses_data": step.loses_data,
         "next_step": step.next_step or None,
+    }
+
+
+def _cost_as_json(cost: PlanCost) -> dict[str, Any]:
+    told = cost.told(None)
+    return {
+        "currency": told.currency,
+        "before": f"{cost.before.monthly:.2f}",
+        "after": f"{told.total:.2f}",
+        "change": f"{told.change:.2f}",
+        "steps": [
+            {"what": item.what, "before": f"{item.before:.2f}", "after": f"{item.after:.2f}"} for item in told.changes
+        ],
+        "unpriced": list(told.unpriced),
+        "carbon_kilograms": f"{told.carbon_kilograms:.1f}",
+        "carbon_basis": told.carbon_basis,
     }
 
 

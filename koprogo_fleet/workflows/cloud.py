@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError
@@ -13,16 +14,15 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
-from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
-from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.inventory.documents import KNOWN_HOSTS
 from koprogo_fleet.provision.apply import apply
-from koprogo_fleet.provision.observe import observe
-from koprogo_fleet.provision.plan import Plan, plan
+from koprogo_fleet.provision.bill import PlanCost
+from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.provision.saved import plan_from_json, plan_to_json
 from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts
-from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.certificates import signatures
+from koprogo_fleet.workflows.ovh import FleetAtOvh, budget_of, open_fleet
 from koprogo_fleet.workflows.phases.cloud import RecordedHostKeys
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import CloudTarget
@@ -41,8 +41,24 @@ def plan_cloud(fleet: Fleet, target: CloudTarget, listener: Listener) -> Plan:
         OvhError: the API refuses, or gives no answer.
         InputError: OVH sells no such flavor or image, or not so many.
     """
-    api = OvhApi(target.credentials, listener)
-    return plan(fleet, observe(api, fleet), ensure_private_key(private_key_of(fleet)))
+    with open_fleet(fleet, target, listener) as here:
+        return here.plan()
+
+
+def priced_plan(
+    fleet: Fleet, target: CloudTarget, listener: Listener, budget: Decimal | None
+) -> tuple[Plan, PlanCost | None]:
+    """
+    Do as :func:`plan_cloud`; return also what the plan does to the bill, where it does anything and there are prices.
+
+    Raises:
+        OverBudget: there is a *budget*, and the catalogue cannot be read.
+        OvhError: the API refuses, or gives no answer.
+        InputError: OVH sells no such flavor or image, or not so many.
+    """
+    with open_fleet(fleet, target, listener) as here:
+        wanted = here.plan()
+        return wanted, here.price(wanted, budget)
 
 
 def save(wanted: Plan, path: Path) -> None:
@@ -64,6 +80,7 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
     *,
     report: Report,
     confirm: Confirm,
+    budget: Decimal | None = None,
 ) -> None:
     """
     Carry out exactly the plan that was saved in *path*; nothing at all if fleet.yaml or an object has moved since.
@@ -76,30 +93,37 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
         listener: is told what happens.
         report: takes the differences.
         confirm: shown the plan before anything is done.
+        budget: what the fleet may cost a month, instead of what fleet.yaml says.
 
     Raises:
         InputError: there is no such file, or it is no saved plan.
         OvhConflict: fleet.yaml or the world has moved; says what.
+        OverBudget: the fleet would cost more than it may.
         NotConverged: see :func:`koprogo_fleet.provision.apply.apply`.
     """
     text = _read(path)
-    with changing(fleet, "cloud apply", target, listener) as journal, signatures(fleet, target.vault) as signs:
-        shown = plan_from_json(text, plan_cloud(fleet, target, listener))
+    with (
+        changing(fleet, "cloud apply", target, listener) as journal,
+        signatures(fleet, target.vault) as signs,
+        open_fleet(fleet, target, listener) as here,
+    ):
+        shown = plan_from_json(text, here.plan())
+        here.tell_price(shown, budget_of(fleet, budget))
         confirmed = confirm(shown)
 
-        def carry_out(api: OvhApi) -> None:
+        def carry_out(here: FleetAtOvh) -> None:
             report.differences += shown.differences
             apply(
                 shown,
-                api,
+                here.api,
                 RecordedHostKeys(KnownHosts(directory / KNOWN_HOSTS)),
                 confirmed=confirmed,
                 first_files=signs.first_files if signs else no_files,
+                keeper=here.keeper,
                 listener=listener,
             )
 
-        api = OvhApi(target.credentials, listener)
-        run_phases((Phase(PHASE, carry_out),), api, report, listener, step=journal.step)
+        run_phases((Phase(PHASE, carry_out),), here, report, listener, step=journal.step)
 
 
 @contextmanager

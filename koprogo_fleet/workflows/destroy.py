@@ -11,13 +11,12 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.inventory.documents import FILES, KNOWN_HOSTS
 from koprogo_fleet.inventory.sync import hosts_before
-from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.provision.apply import destroy
-from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, destroy_plan
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.access import KUBECONFIG
 from koprogo_fleet.workflows.cloud import Confirm, changing
+from koprogo_fleet.workflows.ovh import FleetAtOvh, open_fleet
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import CloudTarget
 
@@ -29,7 +28,8 @@ def plan_destruction(fleet: Fleet, target: CloudTarget, listener: Listener) -> P
     Raises:
         OvhError: the API refuses, or gives no answer.
     """
-    return destroy_plan(observe(OvhApi(target.credentials, listener), fleet), fleet)
+    with open_fleet(fleet, target, listener) as here:
+        return destroy_plan(here.observe(), fleet)
 
 
 def destroy_fleet(  # noqa: PLR0913 - what it needs, by name
@@ -53,8 +53,8 @@ def destroy_fleet(  # noqa: PLR0913 - what it needs, by name
         NotConverged: the fleet's name was not given, and nothing was done; or something is left.
         OvhConflict: OVH shows other objects than it did for the plan.
     """
-    with changing(fleet, "destroy", target, listener) as journal:
-        shown = plan_destruction(fleet, target, listener)
+    with changing(fleet, "destroy", target, listener) as journal, open_fleet(fleet, target, listener) as ovh:
+        shown = destroy_plan(ovh.observe(), fleet)
         if fleet.name not in confirm(shown):
             raise NotConverged(
                 f"nothing was deleted: the name of the fleet, {fleet.name}, was not given",
@@ -62,17 +62,17 @@ def destroy_fleet(  # noqa: PLR0913 - what it needs, by name
                 next_step=f"koprogo-fleet destroy --confirm {fleet.name}, or run it on a terminal and type the name",
             )
 
-        def cloud(api: OvhApi) -> None:
+        def cloud(ovh: FleetAtOvh) -> None:
             report.differences += shown.differences
             everything = frozenset(step.ref.name for step in shown.steps)
-            destroy(shown, api, confirmed=everything, listener=listener)
+            destroy(shown, ovh.api, confirmed=everything, keeper=ovh.keeper, listener=listener)
             listener(Note(f"looked again: nothing at OVH bears the names of {fleet.name} any more"))
 
-        def here(_api: OvhApi) -> None:
+        def here(_ovh: FleetAtOvh) -> None:
             forget(fleet, directory, {step.ref.name for step in shown.steps}, listener)
 
         phases = (Phase("Cloud: everything goes", cloud), Phase("Inventory: the nodes are forgotten", here))
-        run_phases(phases, OvhApi(target.credentials, listener), report, listener, step=journal.step)
+        run_phases(phases, ovh, report, listener, step=journal.step)
 
 
 def forget(fleet: Fleet, directory: Path, gone: Collection[str], listener: Listener) -> None:

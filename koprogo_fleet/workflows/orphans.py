@@ -10,10 +10,9 @@ from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.cost.estimate import Estimate, estimate
 from koprogo_fleet.cost.items import Wanted
-from koprogo_fleet.ovh.client import OvhApi
-from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.owned import Owned, orphans
 from koprogo_fleet.workflows.cost import catalogue_of
+from koprogo_fleet.workflows.ovh import open_fleet
 from koprogo_fleet.workflows.target import Choice, CloudTarget
 
 
@@ -64,7 +63,8 @@ def find_orphans(
     Raises:
         OvhError: the API refuses, or gives no answer.
     """
-    observed = observe(OvhApi(target.credentials, listener), fleet)
+    with open_fleet(fleet, target, listener) as here:
+        observed = here.observe()
     found = orphans(observed, fleet)
     billed = [item.kind.billed_now(item.existing, observed) for item in found]
     wanted = [bill for bill in billed if bill is not None]

@@ -23,6 +23,7 @@ from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.certificates import signatures
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.jump import check_jump_host
+from koprogo_fleet.workflows.ovh import budget_of
 from koprogo_fleet.workflows.phases.claim import claim
 from koprogo_fleet.workflows.phases.cloud import cloud
 from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
@@ -84,8 +85,8 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
 
     *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
     how long a new node may take until it answers SSH. *confirmed* are the names of the objects at OVH that may be deleted
-    or replaced with what they hold. *budget* is what the fleet may cost a month, instead of fleet.yaml's. *arguments* are what ``koprogo-fleet runs resume`` needs to do the same again; they
-    are kept in the journal.
+    or replaced with what they hold. *budget* is what the fleet may cost a month, instead of fleet.yaml's. *arguments* are
+    what ``koprogo-fleet runs resume`` needs to do the same again; they are kept in the journal.
 
     Raises:
         KoprogoError: something stopped the run; running it again goes on from there.
@@ -97,7 +98,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal, run.boot_seconds, run.confirmed = journal, boot_seconds, confirmed
-        run.budget = _budget(fleet, budget)
+        run.budget = budget_of(fleet, budget)
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
 
@@ -118,18 +119,12 @@ def plan(  # noqa: PLR0913 - everything that a plan is made of
         KoprogoError: something cannot be looked at.
     """
     with _context(fleet, directory, target, listener, report, dry_run=True) as run:
-        run.budget = _budget(fleet, budget)
+        run.budget = budget_of(fleet, budget)
         run_phases(PLAN[:1], run, report, listener)
         if run.nodes_exist:
             run_phases(PLAN[1:], run, report, listener)
         else:
             listener(Note("no node exists yet: what is on the nodes is planned once they do"))
-
-
-def _budget(fleet: Fleet, budget: Decimal | None) -> Decimal | None:
-    if budget is not None or fleet.budget is None:
-        return budget
-    return Decimal(fleet.budget)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from commands_at_emulator import Office
 from emulated_cloud import Cloud
 
@@ -49,6 +51,32 @@ def test_json_for_machines(office: Office) -> None:
         (step["action"], step["old"], step["new"], step["loses_data"]) for step in replaced
     ]
     assert ("koprogo", "ovh") == (planned.json["fleet"], planned.json["target"])
+
+
+def test_the_price_is_part_of_the_plan(office: Office) -> None:
+    """What the steps add to the bill is said, to people and to machines; two nodes of half the size cost half as much."""
+    office.provision()
+    office.edit("flavor: b2-30", "flavor: b2-15")
+
+    shown = office.run("cloud", "plan")
+    cost = office.run("cloud", "plan", "--json").json["cost"]
+
+    assert f"{cost['change']} {cost['currency']} a month, {cost['after']} in all" in shown.out
+    assert Decimal(cost["change"]) == Decimal(cost["after"]) - Decimal(cost["before"]) < 0
+    assert ["instance koprogo-worker-1", "instance koprogo-worker-2"] == [step["what"] for step in cost["steps"]]
+    assert "CO2" in shown.out
+
+
+def test_above_the_budget_nothing_is_done(office: Office, cloud: Cloud) -> None:
+    """A plan above the budget is shown and has exit code 2; nobody can carry it out, either."""
+    planned = office.run("cloud", "plan", "--out", "dear.plan", "--budget", "10")
+    applied = office.run("cloud", "apply", "dear.plan", "--budget", "10")
+
+    assert (2, 2) == (planned.code, applied.code)
+    assert "create" in planned.out
+    assert "more than the budget of 10.00" in planned.err
+    assert "nothing was done" in applied.err
+    assert [] == cloud.requests("POST")
 
 
 def test_no_call_but_lists_where_nothing_is_to_be_done(office: Office, cloud: Cloud) -> None:
