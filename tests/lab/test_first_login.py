@@ -140,7 +140,7 @@ class Server:
             except Unreachable as error:  # sshd, told to read its settings anew, starts anew
                 raise NotYet(error.seen) from error
 
-        return wait_for("sshd lets the person in", logged_in, seconds=10, interval=0.1)
+        return wait_for("sshd lets the person in", logged_in, seconds=60, interval=0.1)
 
 
 @pytest.fixture(scope="module")

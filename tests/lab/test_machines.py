@@ -253,7 +253,7 @@ def test_survives_the_death_of_its_supervisor(
         if machines.is_running(node.machine.id):
             raise NotYet("running")
 
-    wait_for("the node to count as off", off, seconds=10, interval=0.05)
+    wait_for("the node to count as off", off, seconds=60, interval=0.05)
     machines.boot(node.machine)
 
     assert Cgroup(LAB, node.machine.id).leader() != before
