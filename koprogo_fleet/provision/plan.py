@@ -72,7 +72,7 @@ def plan(fleet: Fleet, observed: Observed, public_key: str) -> Plan:
     """
     view = View(fleet, observed, public_key)
     surplus = [item for item in unwanted(observed, fleet) if item.kind.surplus(fleet, item.existing.name)]
-    steps = (*_deletions(surplus), *_wanted_steps(fleet, observed, view))
+    steps = (*_surplus_steps(surplus, fleet), *_wanted_steps(fleet, observed, view))
     for kind in KINDS:
         makes = {Action.CREATE, Action.REPLACE}
         new = [step.wanted for step in steps if step.kind is kind and step.wanted and step.action in makes]
@@ -103,6 +103,16 @@ def _wanted_steps(fleet: Fleet, observed: Observed, view: View) -> Iterator[Step
             found[kind.ref(existing.name)].append(existing)
     for ref in ordered({ref: item.needs for ref, (_, item) in wanted.items()}):
         yield from steps_for(*wanted[ref], found[ref], view)
+
+
+def _surplus_steps(items: Iterable[Owned], fleet: Fleet) -> Iterator[Step]:
+    """Delete what is surplus, but for what its kind does not let go like that."""
+    for step in _deletions(items):
+        refused = step.kind.stays(fleet, step.existing) if step.existing is not None else None
+        if refused is None:
+            yield step
+        else:
+            yield Step(step.kind, Action.REFUSE, None, step.existing, refused.old, refused.new, refused.next_step)
 
 
 def _deletions(items: Iterable[Owned]) -> Iterator[Step]:
