@@ -9,7 +9,21 @@ from collections.abc import Callable
 
 import typer
 
-from koprogo_fleet.cli import auth, cloud, cost, destroy, drift, inventory, k3s, kubectl, lab, orphans, provision, runs
+from koprogo_fleet.cli import (
+    auth,
+    cloud,
+    cost,
+    destroy,
+    drift,
+    inventory,
+    k3s,
+    kubectl,
+    lab,
+    orphans,
+    provision,
+    runs,
+    scale,
+)
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
@@ -27,6 +41,7 @@ app = typer.Typer(
 )
 app.command("provision")(provision.provision)
 app.command("plan")(provision.plan)
+app.command("scale")(scale.scale)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.command("drift")(drift.drift)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from koprogo_fleet.core.diff import Difference
@@ -49,6 +49,11 @@ class Plan:
     def refused(self) -> tuple[Step, ...]:
         """The steps that a person has to take: while there are any, nothing is applied."""
         return tuple(step for step in self.steps if step.action is Action.REFUSE)
+
+    def only(self, keep: Callable[[Step], bool]) -> Plan:
+        """Return the plan of those steps that *keep* says of; the others are not done by it."""
+        steps = tuple(step for step in self.steps if keep(step))
+        return replace(self, steps=steps, notes=(), again=lambda later: self.again(later).only(keep))
 
     def unconfirmed(self, confirmed: frozenset[str]) -> tuple[Step, ...]:
         """Return the steps that lose data and whose object's name is not among the *confirmed*."""

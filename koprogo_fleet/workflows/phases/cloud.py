@@ -6,7 +6,7 @@ from koprogo_fleet.core.errors import OverBudget, OvhError
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.prices import get_prices, subsidiary_of
-from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.apply import apply, stop_unless_allowed
 from koprogo_fleet.provision.bill import check_plan, plan_cost
 from koprogo_fleet.provision.kinds.instance import INSTANCES
 from koprogo_fleet.provision.observe import observe
@@ -30,8 +30,14 @@ class RecordedHostKeys:
         return key.private_pem, key.public_line
 
 
-def cloud(run: Context) -> None:
-    """Create what is missing, find by name what exists; replace and delete what fleet.yaml and a person say."""
+def look(run: Context) -> None:
+    """
+    Set what exists beside fleet.yaml, and stop before anything is done if it must not be.
+
+    Raises:
+        OverBudget: the fleet would cost more than it may, or nobody can tell.
+        NotConverged: a step needs a person first, or loses data and is not confirmed.
+    """
     observed = observe(run.api, run.fleet, run.vault)
     wanted = plan(run.fleet, observed, ensure_private_key(run.private_key))
     run.nodes_exist = bool(
@@ -41,14 +47,21 @@ def cloud(run: Context) -> None:
         run.listener(note)
     run.report.differences += wanted.differences
     _money(run, wanted)
+    run.wanted = wanted
     if not run.dry_run:
-        first_files = run.signatures.first_files if run.signatures else no_files
+        stop_unless_allowed(wanted, run.confirmed)
+
+
+def cloud(run: Context) -> None:
+    """Create what is missing; change, replace and delete what fleet.yaml and a person say."""
+    assert run.wanted is not None  # noqa: S101 - the phases' order guarantees it
+    if not run.dry_run:
         apply(
-            wanted,
+            run.wanted,
             run.api,
             RecordedHostKeys(run.known_hosts),
             confirmed=run.confirmed,
-            first_files=first_files,
+            first_files=run.signatures.first_files if run.signatures else no_files,
             keeper=run.vault,
             listener=run.listener,
         )

@@ -1,4 +1,4 @@
-"""The first phase of a run at the emulator: what it tells of money, and what a budget stops."""
+"""The first phases of a run at the emulator: what it tells of money, and what a budget stops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.vault import Vault
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.phases.cloud import cloud as cloud_phase
+from koprogo_fleet.workflows.phases.cloud import cloud as apply_phase
+from koprogo_fleet.workflows.phases.cloud import look
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.target import Target
 
@@ -31,6 +32,12 @@ def run(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contex
     target = Target("lab", "it was asked for", "lab", cloud.credentials(), settings, k3s=nothing, images=tuple)
     vault = Vault(settings.address, settings.token)
     return Context(FLEET, tmp_path, target, cloud.api(), vault, cloud.events.append, dry_run=False, report=Report())
+
+
+def cloud_phase(run: Context) -> None:
+    """Do what a run does at OVH."""
+    look(run)
+    apply_phase(run)
 
 
 def costs(cloud: Cloud) -> list[Cost]:
