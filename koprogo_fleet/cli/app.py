@@ -20,6 +20,7 @@ from koprogo_fleet.cli import (
     kubectl,
     lab,
     orphans,
+    power,
     provision,
     runs,
     scale,
@@ -52,6 +53,7 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
+app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
 
 

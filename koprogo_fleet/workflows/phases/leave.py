@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import KubernetesError, WaitTimeout
+from koprogo_fleet.core.errors import InputError, KubernetesError, WaitTimeout
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Fleet, Role
@@ -13,7 +13,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.kube.drain import drain
-from koprogo_fleet.ovh.instances import DELETED
+from koprogo_fleet.ovh.instances import DELETED, OFF
 from koprogo_fleet.provision.apply import apply
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER
@@ -36,12 +36,17 @@ def leave(run: Context) -> None:
     It comes before the phase that deletes their instances, and may be done twice: what has left already is not missed.
 
     Raises:
+        InputError: the fleet is switched off.
         KubernetesError: the cluster cannot be asked, or a worker is dead or has pods that nobody would make again.
         WaitTimeout: a disruption budget holds a pod for longer than the run has patience.
     """
     assert run.wanted is not None  # noqa: S101 - the phases' order guarantees it
     leaving = workers_that_leave(run.wanted)
-    if not leaving or not _cluster_exists(run, leaving):
+    if not leaving:
+        return
+    if not run.dry_run:
+        check_that_it_runs(run.wanted)
+    if not _cluster_exists(run, leaving):
         return
     run.report.differences += [
         Difference(Operation.DELETE, f"node {name}", "in the cluster", "drained first") for name in leaving
@@ -66,6 +71,26 @@ def workers_that_leave(wanted: Plan) -> tuple[str, ...]:
         and step.action in {Action.DELETE, Action.REPLACE}
         and _is_agent(wanted.fleet, step.ref.name)
     )
+
+
+def check_that_it_runs(wanted: Plan) -> None:
+    """
+    Do nothing, unless every control plane is switched off: then nobody can be asked to drain anything.
+
+    Raises:
+        InputError: the cluster is off.
+    """
+    off = {
+        step.ref.name
+        for step in wanted.steps
+        if step.kind is INSTANCE and step.existing is not None and step.existing.value.status in OFF
+    }
+    if off.issuperset(server.name for server in wanted.fleet.servers):
+        raise InputError(
+            f"no worker can be drained: the control planes are off ({', '.join(sorted(off))})",
+            cause="the fleet was switched off",
+            next_step="koprogo-fleet power on; then run the same again",
+        )
 
 
 def gone_at_ovh(wanted: Plan) -> frozenset[str]:
