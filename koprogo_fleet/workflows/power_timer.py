@@ -99,7 +99,7 @@ def here(options: Sequence[str]) -> Here:
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     program = shutil.which("koprogo-fleet", path=places)
     if program is None:
-        raise MissingRequirement("koprogo-fleet is not on the PATH: a unit could not start it")
+        raise MissingRequirement("a unit could not start this program: it is not on the PATH")
     kept = {name: os.environ[name] for name in (STATE_VARIABLE,) if name in os.environ}
     return Here(str(Path(program).absolute()), tuple(options), str(Path.cwd()), getpass.getuser(), kept)
 
