@@ -9,7 +9,22 @@ from collections.abc import Callable
 
 import typer
 
-from koprogo_fleet.cli import auth, cloud, cost, destroy, drift, inventory, k3s, kubectl, lab, orphans, provision, runs
+from koprogo_fleet.cli import (
+    auth,
+    cloud,
+    cost,
+    destroy,
+    drift,
+    inventory,
+    k3s,
+    kubectl,
+    lab,
+    orphans,
+    power,
+    provision,
+    runs,
+    scale,
+)
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
 EXIT_CODES = """\
@@ -27,6 +42,7 @@ app = typer.Typer(
 )
 app.command("provision")(provision.provision)
 app.command("plan")(provision.plan)
+app.command("scale")(scale.scale)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.command("drift")(drift.drift)
@@ -37,6 +53,7 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
+app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
 
 

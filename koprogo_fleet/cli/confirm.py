@@ -1,4 +1,4 @@
-"""Names that a person has to type, because what bears them holds data."""
+"""What a person is asked before something is changed, and names to type, because what bears them holds data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import typer
 
-from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED
+from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, InputError
 
 
 def typed(names: Iterable[str], why: str = "It is deleted with the data that it holds") -> frozenset[str]:
@@ -29,3 +29,23 @@ def typed(names: Iterable[str], why: str = "It is deleted with the data that it 
             typer.echo(f"That is not {name}: nothing was changed.", err=True)
             raise typer.Exit(EXIT_CHANGES)
     return frozenset(wanted)
+
+
+def agreed(question: str, instead: str) -> bool:
+    """
+    Return what a person says to a *question*.
+
+    Raises:
+        InputError: nobody is there to answer; *instead* is the command that does not ask.
+        typer.Exit: the person left.
+    """
+    try:
+        return typer.confirm(question)
+    except typer.Abort as error:
+        if sys.stdin.isatty():
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        raise InputError(
+            "nobody answered whether to apply the plan: nothing was changed",
+            cause="standard input is not a terminal",
+            next_step=f"{instead}, which does not ask",
+        ) from error

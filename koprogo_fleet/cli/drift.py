@@ -7,12 +7,16 @@ import sys
 
 import typer
 
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Inventory, Json, LabName, Target
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DEFAULT_LAB, Environment, Inventory, Json, LabName, Target
 from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK
 
 
 def drift(
-    inventory: Inventory = DEFAULT_INVENTORY, target: Target = None, lab: LabName = DEFAULT_LAB, as_json: Json = False
+    inventory: Inventory = DEFAULT_INVENTORY,
+    environment: Environment = None,
+    target: Target = None,
+    lab: LabName = DEFAULT_LAB,
+    as_json: Json = False,
 ) -> None:
     """
     Compare what OVH shows with fleet.yaml: a line for each difference and exit code 3, or nothing and exit code 0.
@@ -29,7 +33,7 @@ def drift(
     from koprogo_fleet.workflows.cloud import plan_cloud
 
     with progress(quiet=as_json) as listener:
-        here = cloud_here(inventory, target, lab, listener)
+        here = cloud_here(inventory, target, lab, listener, environment)
         wanted = plan_cloud(here.fleet, here.target, listener)
     told = [*(str(difference) for difference in wanted.differences), *(note.text for note in wanted.notes)]
     if as_json:

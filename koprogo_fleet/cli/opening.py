@@ -30,7 +30,9 @@ class Here:
     target: CloudTarget
 
 
-def cloud_here(inventory: Path, target: TargetKind | None, lab: str, listener: Listener) -> Here:
+def cloud_here(
+    inventory: Path, target: TargetKind | None, lab: str, listener: Listener, environment: str | None = None
+) -> Here:
     """
     Read fleet.yaml, then open the OVH part of the target.
 
@@ -41,7 +43,7 @@ def cloud_here(inventory: Path, target: TargetKind | None, lab: str, listener: L
     from koprogo_fleet.core.loader import load_fleet
     from koprogo_fleet.workflows.target import choose, open_cloud
 
-    choice = choose(target)
+    choice = choose(target, environment)
     directory = ensure_inventory(inventory, choice.environment, listener)
     return Here(load_fleet(directory / "fleet.yaml"), directory, open_cloud(choice, listener, lab))
 

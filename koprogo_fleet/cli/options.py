@@ -23,6 +23,14 @@ Inventory = Annotated[
     Path,
     typer.Option("--inventory", help="Folder with one folder per environment.", envvar="KOPROGO_INVENTORY"),
 ]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Which of these folders; by default production on OVH, lab on the lab. Everywhere: KOPROGO_ENV.",
+    ),
+]
 Target = Annotated[
     TargetKind | None,
     typer.Option("--target", help="lab or ovh; by default OVH where credentials are set.", envvar="KOPROGO_TARGET"),
@@ -46,6 +54,18 @@ Confirm = Annotated[
         metavar="NAME",
         help="Let the object of this name be deleted or replaced with the data that it holds; for each such object.",
     ),
+]
+Lost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lost",
+        metavar="NAME",
+        help="This worker is dead: where it leaves, it is not drained, and its pods are given up; for each such worker.",
+    ),
+]
+DrainSeconds = Annotated[
+    float,
+    typer.Option("--drain-seconds", help="How long it may take until the last pod has left a worker that goes."),
 ]
 Subsidiary = Annotated[str, typer.Option("--subsidiary", help="Whose prices: FR, DE, ... as the endpoint knows them.")]
 
@@ -78,3 +98,4 @@ Budget = Annotated[
 
 DEFAULT_INVENTORY = Path("inventory")
 DEFAULT_LAB = "default"
+DRAIN_SECONDS = 300.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,17 +12,21 @@ import typer
 from koprogo_fleet.cli.options import (
     DEFAULT_INVENTORY,
     DEFAULT_LAB,
+    DRAIN_SECONDS,
     Budget,
     Confirm,
+    DrainSeconds,
+    Environment,
     Inventory,
     Json,
     LabName,
     LogPath,
+    Lost,
     Target,
     TargetKind,
     Yes,
 )
-from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_INTERRUPTED, EXIT_OK, InputError
+from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK, InputError
 
 BOOT_SECONDS = 300.0
 NEXT_STEPS = (
@@ -33,6 +39,7 @@ LAB_STEPS = ("      sudo koprogo-fleet lab down               remove the lab and
 
 def provision(
     inventory: Inventory = DEFAULT_INVENTORY,
+    environment: Environment = None,
     target: Target = None,
     lab: LabName = DEFAULT_LAB,
     yes: Yes = False,
@@ -42,10 +49,14 @@ def provision(
         float, typer.Option("--boot-seconds", help="How long a new node may take until it answers SSH.")
     ] = BOOT_SECONDS,
     confirm: Confirm = None,
+    lost: Lost = None,
+    drain_seconds: DrainSeconds = DRAIN_SECONDS,
     budget: Budget = None,
 ) -> None:
     """
     Bring the fleet to its desired state: nodes, vRack, K3s, secrets, releases.
+
+    Workers that leave (a pool became smaller, or they are replaced) are drained first, and have to be confirmed.
 
     Without OVH credentials this works on the embedded lab. Running it again changes only what is not as desired.
 
@@ -55,6 +66,7 @@ def provision(
 
     Example: koprogo-fleet provision --confirm koprogo-worker-3
     """
+    from koprogo_fleet.cli.confirm import agreed
     from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
@@ -66,7 +78,7 @@ def provision(
             "--json cannot ask for a confirmation", next_step="add --yes, or look first: koprogo-fleet plan --json"
         )
     view = run_view(log_file, as_json=as_json)
-    choice = choose(target)
+    choice = choose(target, environment)
     view.target(choice.kind, choice.reason)
     report = Report()
     with view, ending(view, choice.kind, report):
@@ -77,15 +89,18 @@ def provision(
             planned = Report()
             workflow.plan(fleet, directory, opened, view.event, planned, budget=budget)
             view.differences("Plan", planned)
-            if planned.changed and not _confirmed():
+            if planned.changed and not agreed("Apply this plan?", "koprogo-fleet provision --yes"):
                 raise typer.Exit(EXIT_CHANGES)
-        arguments = {
-            "inventory": str(inventory.absolute()),
-            "lab": lab,
-            "boot_seconds": str(boot_seconds),
-            "confirm": " ".join(confirm or ()),
-            "budget": "" if budget is None else str(budget),
-        }
+        arguments = arguments_of(
+            inventory,
+            choice.environment,
+            lab,
+            confirmed=confirm or (),
+            lost=lost or (),
+            drain_seconds=drain_seconds,
+            budget=budget,
+            boot_seconds=boot_seconds,
+        )
         workflow.provision(
             fleet,
             directory,
@@ -94,6 +109,8 @@ def provision(
             report,
             boot_seconds=boot_seconds,
             confirmed=frozenset(confirm or ()),
+            lost=frozenset(lost or ()),
+            drain_seconds=drain_seconds,
             budget=budget,
             arguments=arguments,
         )
@@ -102,6 +119,7 @@ def provision(
 
 def plan(
     inventory: Inventory = DEFAULT_INVENTORY,
+    environment: Environment = None,
     target: Target = None,
     lab: LabName = DEFAULT_LAB,
     as_json: Json = False,
@@ -124,7 +142,7 @@ def plan(
     from koprogo_fleet.workflows.target import choose, open_target
 
     view = run_view(log_file, as_json=as_json)
-    choice = choose(target)
+    choice = choose(target, environment)
     view.target(choice.kind, choice.reason)
     report = Report()
     with view, ending(view, choice.kind, report):
@@ -136,14 +154,25 @@ def plan(
     raise typer.Exit(EXIT_CHANGES if report.changed else EXIT_OK)
 
 
-def _confirmed() -> bool:
-    try:
-        return typer.confirm("Apply this plan?")
-    except typer.Abort as error:
-        if sys.stdin.isatty():
-            raise typer.Exit(EXIT_INTERRUPTED) from error
-        raise InputError(
-            "nobody answered whether to apply the plan: nothing was changed",
-            cause="standard input is not a terminal",
-            next_step="koprogo-fleet provision --yes, which does not ask",
-        ) from error
+def arguments_of(
+    inventory: Path,
+    environment: str,
+    lab: str,
+    *,
+    confirmed: Iterable[str],
+    lost: Iterable[str],
+    drain_seconds: float,
+    budget: Decimal | None,
+    boot_seconds: float = BOOT_SECONDS,
+) -> dict[str, str]:
+    """Return what a run's journal keeps, so that ``runs resume`` can do the same again."""
+    return {
+        "inventory": str(inventory.absolute()),
+        "environment": environment,
+        "lab": lab,
+        "boot_seconds": str(boot_seconds),
+        "confirm": " ".join(sorted(confirmed)),
+        "lost": " ".join(lost),
+        "drain_seconds": str(drain_seconds),
+        "budget": "" if budget is None else str(budget),
+    }

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from koprogo_fleet.cli import provision
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target, TargetKind, Yes
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, DRAIN_SECONDS, Inventory, Json, Target, TargetKind, Yes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -114,11 +114,14 @@ def resume(
     provision.provision(
         inventory=Path(run.arguments["inventory"]),
         target=TargetKind(run.target),
+        environment=run.arguments.get("environment"),
         lab=run.arguments["lab"],
         yes=yes,
         as_json=as_json,
         boot_seconds=float(run.arguments["boot_seconds"]),
         confirm=run.arguments.get("confirm", "").split(),
+        lost=run.arguments.get("lost", "").split(),
+        drain_seconds=float(run.arguments.get("drain_seconds", DRAIN_SECONDS)),
         budget=Decimal(run.arguments["budget"]) if run.arguments.get("budget") else None,
     )
 

@@ -35,6 +35,7 @@ from koprogo_fleet.core.sections import (
     Network,
     Pool,
     Port,
+    Power,
     Role,
     Ssh,
     SshCertificates,
@@ -65,6 +66,7 @@ __all__ = [
     "Node",
     "Pool",
     "Port",
+    "Power",
     "Role",
     "Ssh",
     "SshCertificates",
@@ -115,6 +117,7 @@ class Fleet(Model):
     vault: VaultPlace = VaultPlace()
     dns: Dns | None = None
     backups: Backups | None = None
+    power: Power = Power()
     budget: Whole | None = Field(default=None, ge=0, description="a sum of whole euro a month such as 400")
 
     @model_validator(mode="after")

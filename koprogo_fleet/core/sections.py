@@ -269,6 +269,12 @@ class LoadBalancer(Model):
     https: PublicPort = 443
 
 
+class Power(Model):
+    """What ``koprogo-fleet power`` may do. Without it a fleet is never switched off: most of them are in production."""
+
+    may_switch_off: bool = Field(default=False, strict=True, description="true or false")
+
+
 class VaultPlace(Model):
     """Where the fleet's secrets are in Vault: a KV version 2 mount, and a folder in it."""
 

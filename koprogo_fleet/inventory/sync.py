@@ -61,7 +61,8 @@ def sync(  # noqa: PLR0913 - what it needs, by name
     before = hosts_before(directory / "hosts.yaml")
     found = documents(fleet, observe(api, fleet, () if force else known_ports(before)), private_key, certificate)
     if not force:
-        refuse_losses(before, found)
+        wanted = {*(node.name for node in fleet.nodes), *(server.name for server in fleet.dedicated_servers)}
+        refuse_losses({name: host for name, host in before.items() if name in wanted}, found)
     differences = tuple(_differences(before, found.hosts))
     if not dry_run:
         for name, text in found.files().items():
@@ -75,6 +76,8 @@ def sync(  # noqa: PLR0913 - what it needs, by name
 def refuse_losses(before: Hosts, found: Documents) -> None:
     """
     Refuse an inventory that is empty, or that lost at least half of its hosts: the API may not show everything.
+
+    *before* are those of the last inventory that fleet.yaml still wants: of the others nobody expects anything.
 
     Raises:
         InputError: it did.

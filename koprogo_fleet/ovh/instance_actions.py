@@ -25,8 +25,10 @@ def shelve_instance(api: OvhApi, instance_id: str) -> None:
     """
     Put an instance away: its disk becomes a snapshot, its CPU and memory are given back.
 
-    That this ends the instance's hourly price is what shelving is for, but no source of OVH's that we could read confirms
-    it: say so wherever a saving is shown.
+    What it costs then is said by OVH's guide "Shelve or pause an instance" (2026-02-27; ovh/docs,
+    ``pages/public_cloud/compute/suspend_or_pause_an_instance``): "You are only billed for the snapshot", until it is
+    unshelved. One that is billed by the month saves only a month in which it is shelved from beginning to end. The local
+    NVMe disks of the flavors i1 (IOPS), t1-180 and t2-180 are lost. The main address stays.
     """
     api.post(api.in_project(f"/instance/{instance_id}/shelve"))
 

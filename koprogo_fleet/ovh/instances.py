@@ -13,7 +13,9 @@ ACTIVE = "ACTIVE"
 ERROR = "ERROR"
 BUILDING = frozenset({"BUILD", "BUILDING", "REBUILD"})
 STOPPED = frozenset({"SHUTOFF", "STOPPED"})
+SHELVING, UNSHELVING = "SHELVING", "UNSHELVING"
 SHELVED = frozenset({"SHELVED", "SHELVED_OFFLOADED"})
+OFF = STOPPED | SHELVED | {SHELVING}
 RESCUED = frozenset({"RESCUE", "RESCUED"})
 DELETED = frozenset({"DELETED", "DELETING", "SOFT_DELETED"})
 
@@ -147,7 +149,12 @@ def start_instance(api: OvhApi, instance_id: str) -> None:
 
 
 def stop_instance(api: OvhApi, instance_id: str) -> None:
-    """Shut an instance down; it keeps its disk, and its price."""
+    """
+    Shut an instance down; it keeps its disk, and its price.
+
+    That it is billed as before is said by OVH's guide "Shelve or pause an instance" (2026-02-27; ovh/docs,
+    ``pages/public_cloud/compute/suspend_or_pause_an_instance``), whose *Turn off* this is.
+    """
     api.post(api.in_project(f"/instance/{instance_id}/stop"))
 
 

@@ -18,7 +18,7 @@ from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.provision.site import FirstFiles, HostKeys, Limits, Site, no_files
 from koprogo_fleet.provision.step import Action, Step
 
-__all__ = ["FirstFiles", "HostKeys", "Limits", "apply", "destroy"]
+__all__ = ["FirstFiles", "HostKeys", "Limits", "apply", "destroy", "stop_unless_allowed"]
 
 _AT_ONCE = 32  # most of them wait, and share their looks
 
@@ -56,11 +56,11 @@ def apply(  # noqa: PLR0913 - what it needs, by name
         OvhError: the API refuses, or an object failed twice.
         WaitTimeout: something took longer than its limit.
     """
-    _stop_unless_allowed(shown, confirmed)
+    stop_unless_allowed(shown, confirmed)
     if not shown.steps:
         return
     fresh = shown.again(observe(api, shown.fleet, keeper))
-    _stop_unless_allowed(fresh, confirmed)
+    stop_unless_allowed(fresh, confirmed)
     _stop_if_moved(shown, fresh)
     limits = limits or Limits()
     lists = Live(api, fresh.fleet, limits.look_every, keeper)
@@ -107,7 +107,13 @@ def destroy(  # noqa: PLR0913 - what it needs, by name
         )
 
 
-def _stop_unless_allowed(wanted: Plan, confirmed: frozenset[str]) -> None:
+def stop_unless_allowed(wanted: Plan, confirmed: frozenset[str]) -> None:
+    """
+    Do nothing if a plan may be carried out.
+
+    Raises:
+        NotConverged: a step needs a person first, or loses data and is not among the *confirmed*.
+    """
     if wanted.refused:
         raise NotConverged(
             _nothing_was_done("need you first", wanted.refused),

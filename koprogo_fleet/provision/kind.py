@@ -139,6 +139,10 @@ class Kind(ABC, Generic[Spec, Value]):
         """Whether fleet.yaml says that this object, which it does not want, has to go. Others are left as they are."""
         return False
 
+    def stays(self, _fleet: Fleet, _existing: Existing[Value]) -> Refuse | None:
+        """Return why a surplus object must not be deleted like that, if so; the destruction of the whole fleet is no such case."""
+        return None
+
     @abstractmethod
     def describe(self, wanted: Wanted[Spec], view: View) -> str:
         """Return what will be created, for the plan: short, and never secret."""

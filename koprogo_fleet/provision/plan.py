@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from koprogo_fleet.core.diff import Difference
@@ -50,6 +50,11 @@ class Plan:
         """The steps that a person has to take: while there are any, nothing is applied."""
         return tuple(step for step in self.steps if step.action is Action.REFUSE)
 
+    def only(self, keep: Callable[[Step], bool]) -> Plan:
+        """Return the plan of those steps that *keep* says of; the others are not done by it."""
+        steps = tuple(step for step in self.steps if keep(step))
+        return replace(self, steps=steps, notes=(), again=lambda later: self.again(later).only(keep))
+
     def unconfirmed(self, confirmed: frozenset[str]) -> tuple[Step, ...]:
         """Return the steps that lose data and whose object's name is not among the *confirmed*."""
         return tuple(step for step in self.steps if step.loses_data and step.ref.name not in confirmed)
@@ -72,7 +77,7 @@ def plan(fleet: Fleet, observed: Observed, public_key: str) -> Plan:
     """
     view = View(fleet, observed, public_key)
     surplus = [item for item in unwanted(observed, fleet) if item.kind.surplus(fleet, item.existing.name)]
-    steps = (*_deletions(surplus), *_wanted_steps(fleet, observed, view))
+    steps = (*_surplus_steps(surplus, fleet), *_wanted_steps(fleet, observed, view))
     for kind in KINDS:
         makes = {Action.CREATE, Action.REPLACE}
         new = [step.wanted for step in steps if step.kind is kind and step.wanted and step.action in makes]
@@ -103,6 +108,16 @@ def _wanted_steps(fleet: Fleet, observed: Observed, view: View) -> Iterator[Step
             found[kind.ref(existing.name)].append(existing)
     for ref in ordered({ref: item.needs for ref, (_, item) in wanted.items()}):
         yield from steps_for(*wanted[ref], found[ref], view)
+
+
+def _surplus_steps(items: Iterable[Owned], fleet: Fleet) -> Iterator[Step]:
+    """Delete what is surplus, but for what its kind does not let go like that."""
+    for step in _deletions(items):
+        refused = step.kind.stays(fleet, step.existing) if step.existing is not None else None
+        if refused is None:
+            yield step
+        else:
+            yield Step(step.kind, Action.REFUSE, None, step.existing, refused.old, refused.new, refused.next_step)
 
 
 def _deletions(items: Iterable[Owned]) -> Iterator[Step]:

@@ -21,7 +21,9 @@ from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.kube.drain import SECONDS
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.runner.outcome import Outcome
 from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.ssh.host_keys import KnownHosts
@@ -47,7 +49,10 @@ class Context:
         dry_run: look and tell, change nothing.
         boot_seconds: how long a new node may take until it answers SSH.
         confirmed: the names of the objects at OVH that may be deleted or replaced with what they hold.
+        lost: the names of workers that are dead: they leave the cluster without being drained.
+        drain_seconds: how long it may take until the last pod has left a worker.
         budget: what the fleet may cost a month, in the catalogue's currency; None where nobody says so.
+        wanted: what has to be done at OVH; None until the first phase has looked.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
         signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
@@ -69,7 +74,10 @@ class Context:
     journal: Journal | None = None
     boot_seconds: float = 0.0
     confirmed: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    drain_seconds: float = SECONDS
     budget: Decimal | None = None
+    wanted: Plan | None = None
     nodes_exist: bool = False
     nornir: Nornir | None = None
     tools: Tools | None = None

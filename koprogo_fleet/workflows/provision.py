@@ -16,7 +16,9 @@ from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.releases import load_releases
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS
+from koprogo_fleet.kube.drain import SECONDS
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
@@ -25,8 +27,9 @@ from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.jump import check_jump_host
 from koprogo_fleet.workflows.ovh import budget_of
 from koprogo_fleet.workflows.phases.claim import claim
-from koprogo_fleet.workflows.phases.cloud import cloud
+from koprogo_fleet.workflows.phases.cloud import cloud, look
 from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
+from koprogo_fleet.workflows.phases.leave import leave
 from koprogo_fleet.workflows.phases.nodes import baseline, first_contact, inventory
 from koprogo_fleet.workflows.phases.verify import verify
 from koprogo_fleet.workflows.phases.workloads import releases, secrets
@@ -34,6 +37,8 @@ from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import Target
 
 PROVISION: Sequence[Phase[Context]] = (
+    Phase("Look: what OVH shows beside fleet.yaml", look),
+    Phase("Leave: drain the workers that go", leave),
     Phase("Cloud: key, network, instances, volumes", cloud),
     Phase("Inventory", inventory),
     Phase("First contact", first_contact),
@@ -47,7 +52,7 @@ PROVISION: Sequence[Phase[Context]] = (
     Phase("Releases: Helm", releases),
     Phase("Verify", verify),
 )
-PLAN = tuple(phase for phase in PROVISION if phase.run not in {claim, verify})
+PLAN = tuple(phase for phase in PROVISION if phase.run not in {claim, cloud, verify})
 
 
 BOOT_SECONDS = 300.0
@@ -77,6 +82,8 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     *,
     boot_seconds: float = BOOT_SECONDS,
     confirmed: frozenset[str] = frozenset(),
+    lost: frozenset[str] = frozenset(),
+    drain_seconds: float = SECONDS,
     budget: Decimal | None = None,
     arguments: Mapping[str, str] = _NO_ARGUMENTS,
 ) -> None:
@@ -85,8 +92,9 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
 
     *report* is filled as the run goes, so that it tells the truth also when an error ends the run. *boot_seconds* is
     how long a new node may take until it answers SSH. *confirmed* are the names of the objects at OVH that may be deleted
-    or replaced with what they hold. *budget* is what the fleet may cost a month, instead of fleet.yaml's. *arguments* are
-    what ``koprogo-fleet runs resume`` needs to do the same again; they are kept in the journal.
+    or replaced with what they hold, *lost* those of workers that are dead and leave without being drained; a drain of
+    another may take *drain_seconds*. *budget* is what the fleet may cost a month, instead of fleet.yaml's. *arguments*
+    are what ``koprogo-fleet runs resume`` needs to do the same again; they are kept in the journal.
 
     Raises:
         KoprogoError: something stopped the run; running it again goes on from there.
@@ -98,6 +106,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
         _context(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal, run.boot_seconds, run.confirmed = journal, boot_seconds, confirmed
+        run.lost, run.drain_seconds = lost, drain_seconds
         run.budget = budget_of(fleet, budget)
         run_phases(PROVISION, run, report, listener, step=journal.step)
 
@@ -110,9 +119,12 @@ def plan(  # noqa: PLR0913 - everything that a plan is made of
     report: Report,
     *,
     budget: Decimal | None = None,
-) -> None:
+) -> Plan:
     """
     Find every difference between the fleet and its desired state, and change nothing.
+
+    Returns:
+        the part of it that is done at OVH.
 
     Raises:
         OverBudget: the fleet would cost more than *budget*, or fleet.yaml's, a month.
@@ -125,6 +137,8 @@ def plan(  # noqa: PLR0913 - everything that a plan is made of
             run_phases(PLAN[1:], run, report, listener)
         else:
             listener(Note("no node exists yet: what is on the nodes is planned once they do"))
+        assert run.wanted is not None  # noqa: S101 - the first phase has looked
+        return run.wanted
 
 
 @contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # no lab on a machine that only talks to OVH
 
 LAB = "lab"
 OVH = "ovh"
+PRODUCTION = "production"
 
 
 @dataclass(frozen=True)
@@ -73,20 +74,23 @@ class Choice:
     credentials: OvhCredentials | None
 
 
-def choose(wanted: str | None = None) -> Choice:
+def choose(wanted: str | None = None, environment: str | None = None) -> Choice:
     """
-    Decide between OVH and the lab.
+    Decide between OVH and the lab, and which environment is meant.
 
     Args:
         wanted: ``lab`` or ``ovh`` where a person insists; None looks for credentials.
+        environment: the folder below ``inventory/``; None stands for ``KOPROGO_ENV``, else for the target's own:
+            ``production`` or ``lab``.
 
     Raises:
         MissingCredentials: OVH is wanted and no credentials are set, or they are incomplete.
     """
+    named = environment or os.environ.get("KOPROGO_ENV")
     found = None if wanted == LAB else from_environment()
     if found:
         credentials, place = found
-        return Choice(OVH, f"{place} ({credentials.endpoint})", "production", credentials)
+        return Choice(OVH, f"{place} ({credentials.endpoint})", named or PRODUCTION, credentials)
     if wanted == OVH:
         raise MissingCredentials(
             "no OVH credentials are set",
@@ -96,7 +100,7 @@ def choose(wanted: str | None = None) -> Choice:
     reason = (
         "it was asked for" if wanted else "no OVH credentials are set (OVH_ENDPOINT, OVH_APPLICATION_KEY, ovh.conf)"
     )
-    return Choice(LAB, f"embedded, because {reason}", "lab", None)
+    return Choice(LAB, f"embedded, because {reason}", named or LAB, None)
 
 
 def open_target(choice: Choice, listener: Listener, lab_name: str | None = None) -> Target:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from koprogo_fleet.core.errors import InputError
-from koprogo_fleet.core.fleet import Fleet, Node
+from koprogo_fleet.core.fleet import Fleet, Node, Role
 from koprogo_fleet.cost import items
 from koprogo_fleet.ovh import catalogue, instances
-from koprogo_fleet.ovh.instance_actions import activate_monthly_billing
+from koprogo_fleet.ovh.instance_actions import activate_monthly_billing, unshelve_instance
 from koprogo_fleet.ovh.instances import Instance, NetworkPort, NewInstance
 from koprogo_fleet.ovh.networks import list_public_networks, public_network_in
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Ref, Refuse, Replace, Verdict, Wanted
@@ -37,7 +37,7 @@ IMAGES = Listing(
 PUBLIC_NETWORKS = Listing("public networks", lambda api, _fleet, _lists: list_public_networks(api))
 
 _BY_HOUR, _BY_MONTH = "billed by the hour", "billed by the month"
-_ON_ITS_WAY = instances.BUILDING | {"REBOOT", "HARD_REBOOT", "UNKNOWN"}
+_ON_ITS_WAY = instances.BUILDING | {"REBOOT", "HARD_REBOOT", instances.UNSHELVING, "UNKNOWN"}
 
 
 class InstanceKind(Kind[Node, Instance]):
@@ -64,6 +64,17 @@ class InstanceKind(Kind[Node, Instance]):
     def surplus(self, fleet: Fleet, name: str) -> bool:
         """Those go whose pool became smaller."""
         return pool_of(fleet, name) is not None
+
+    def stays(self, fleet: Fleet, existing: Existing[Instance]) -> Refuse | None:
+        """Keep control planes: etcd would count a member that is gone, and every further loss might stop the cluster."""
+        pool = pool_of(fleet, existing.name)
+        if pool is None or pool.role is not Role.SERVER or not self.lived(existing.value):
+            return None
+        next_step = (
+            f"put the count of the pool {pool.name} in fleet.yaml back: a control plane is an etcd member, which has to "
+            "leave etcd before its machine goes; making a pool smaller does not do that"
+        )
+        return Refuse("a control plane", "deleted", next_step)
 
     def describe(self, wanted: Wanted[Node], view: View) -> str:
         """Return its flavor, image and vRack address."""
@@ -95,7 +106,7 @@ class InstanceKind(Kind[Node, Instance]):
 
     def compare(self, wanted: Wanted[Node], existing: Existing[Instance], view: View) -> Iterator[Verdict]:
         """
-        Start it when it is off; what it is made of cannot be changed.
+        Start it when it is off, however it came to be; what it is made of cannot be changed.
 
         An id that the catalogue does not know any more proves nothing: OVH withdraws flavors, and gives a renewed image
         a new id under the same name.
@@ -122,8 +133,11 @@ class InstanceKind(Kind[Node, Instance]):
             )
             yield Refuse(_BY_MONTH, _BY_HOUR, next_step)
         status = instance.status
-        if status in instances.STOPPED:
-            yield Change(status, instances.ACTIVE)
+        if status in instances.STOPPED | instances.SHELVED:
+            yield Change(f"{status}{_on_purpose(view)}", instances.ACTIVE)
+        elif status == instances.SHELVING:
+            next_step = f"wait until {wanted.name} is shelved, then run again: OVH brings none back before"
+            yield Refuse(f"{status}{_on_purpose(view)}", instances.ACTIVE, next_step)
         elif status in instances.DELETED:
             yield Replace(status, "created again", loses_data=False)
         elif status not in {instances.ACTIVE, instances.ERROR} | _ON_ITS_WAY:
@@ -156,9 +170,16 @@ class InstanceKind(Kind[Node, Instance]):
         node = wanted.spec
         return items.Wanted(items.Kind.INSTANCE, node.name, node.region, node.flavor, billing=_billing(node.monthly))
 
-    def billed_now(self, existing: Existing[Instance], lists: Lists) -> items.Wanted:
-        """Return the same of one that exists; a flavor that is not sold any more is in the code of its price."""
+    def billed_now(self, existing: Existing[Instance], lists: Lists) -> items.Wanted | None:
+        """
+        Return the same of one that exists; a flavor that is not sold any more is in the code of its price.
+
+        Of one that is shelved by the hour OVH bills only the snapshot (see
+        :func:`~koprogo_fleet.ovh.instance_actions.shelve_instance`), whose size no list of ours shows.
+        """
         instance = existing.value
+        if instance.status in instances.SHELVED and not instance.monthly:
+            return None
         names = {flavor.id: flavor.name for flavor in lists.of(FLAVORS)}
         flavor = names.get(instance.flavor_id or "") or (instance.plan or "unknown").partition(".")[0]
         billing = _billing(instance.monthly)
@@ -200,6 +221,8 @@ class InstanceKind(Kind[Node, Instance]):
             activate_monthly_billing(site.api, existing.id)
         if existing.value.status in instances.STOPPED:
             instances.start_instance(site.api, existing.id)
+        elif existing.value.status in instances.SHELVED:
+            unshelve_instance(site.api, existing.id)
 
     def delete(self, existing: Existing[Instance], site: Site) -> None:
         """Delete it with its local disk."""
@@ -207,6 +230,15 @@ class InstanceKind(Kind[Node, Instance]):
 
 
 INSTANCE = InstanceKind()
+
+
+def _on_purpose(view: View) -> str:
+    """Say that the whole fleet is off, where fleet.yaml allows that: nobody has to look for what broke then."""
+    if not view.fleet.power.may_switch_off:
+        return ""
+    names = {node.name for node in view.fleet.nodes}
+    statuses = {instance.status for instance in view.of(INSTANCES) if instance.name in names}
+    return ", as all of the fleet: powered off" if statuses <= instances.OFF else ""
 
 
 def _billing(monthly: bool) -> items.Billing:  # noqa: FBT001 - what it is about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.apply import apply, stop_unless_allowed
 from koprogo_fleet.provision.kinds.instance import INSTANCES
 from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
@@ -24,8 +24,14 @@ class RecordedHostKeys:
         return key.private_pem, key.public_line
 
 
-def cloud(run: Context) -> None:
-    """Create what is missing, find by name what exists; replace and delete what fleet.yaml and a person say."""
+def look(run: Context) -> None:
+    """
+    Set what exists beside fleet.yaml, and stop before anything is done if it must not be.
+
+    Raises:
+        OverBudget: the fleet would cost more than it may, or nobody can tell.
+        NotConverged: a step needs a person first, or loses data and is not confirmed.
+    """
     here = FleetAtOvh(run.fleet, run.api, run.target.credentials.endpoint, run.vault, run.listener)
     observed = here.observe()
     wanted = here.plan(observed)
@@ -36,14 +42,21 @@ def cloud(run: Context) -> None:
         run.listener(note)
     run.report.differences += wanted.differences
     here.tell_price(wanted, run.budget)
+    run.wanted = wanted
     if not run.dry_run:
-        first_files = run.signatures.first_files if run.signatures else no_files
+        stop_unless_allowed(wanted, run.confirmed)
+
+
+def cloud(run: Context) -> None:
+    """Create what is missing; change, replace and delete what fleet.yaml and a person say."""
+    assert run.wanted is not None  # noqa: S101 - the phases' order guarantees it
+    if not run.dry_run:
         apply(
-            wanted,
+            run.wanted,
             run.api,
             RecordedHostKeys(run.known_hosts),
             confirmed=run.confirmed,
-            first_files=first_files,
+            first_files=run.signatures.first_files if run.signatures else no_files,
             keeper=run.vault,
             listener=run.listener,
         )

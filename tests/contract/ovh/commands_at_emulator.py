@@ -79,7 +79,7 @@ class Office:
         assert text.count(old) == 1
         self.fleet_yaml.write_text(text.replace(old, new))
 
-    def run(self, *arguments: str, types: str | None = None) -> Ended:
+    def run(self, *arguments: str, types: str | None = None, **variables: str) -> Ended:
         """Run one command; *types* is what a person at a terminal types, else nobody is there."""
         answers, terminal = pty.openpty() if types is not None else (None, None)
         if answers is not None and types is not None:
@@ -92,7 +92,7 @@ class Office:
                 check=False,
                 timeout=120,
                 cwd=self.folder,
-                env=self._environment(),
+                env=self._environment() | variables,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
             )
         finally:

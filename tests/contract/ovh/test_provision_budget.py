@@ -1,36 +1,33 @@
-"""The first phase of a run at the emulator: what it tells of money, and what a budget stops."""
+"""The first phases of a run at the emulator: what it tells of money, and what a budget stops."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from emulated_cloud import Cloud
-from emulated_fleet import FLEET
+from emulated_run import context
 
 from koprogo_fleet.core.errors import OverBudget
 from koprogo_fleet.core.events import Cost, Note
 from koprogo_fleet.core.paths import STATE_VARIABLE
-from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.vault import Vault
-from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.phases.cloud import cloud as cloud_phase
-from koprogo_fleet.workflows.run import Report
-from koprogo_fleet.workflows.target import Target
+from koprogo_fleet.workflows.phases.cloud import cloud as apply_phase
+from koprogo_fleet.workflows.phases.cloud import look
 
 
 @pytest.fixture
 def run(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     """Return a run over the emulator, with a Vault that nobody asks."""
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
-    settings = VaultSettings("https://127.0.0.1:9", Secret("token"), None)
-    nothing: Any = None
-    target = Target("lab", "it was asked for", "lab", cloud.credentials(), settings, k3s=nothing, images=tuple)
-    vault = Vault(settings.address, settings.token)
-    return Context(FLEET, tmp_path, target, cloud.api(), vault, cloud.events.append, dry_run=False, report=Report())
+    return context(cloud, tmp_path)
+
+
+def cloud_phase(run: Context) -> None:
+    """Do what a run does at OVH."""
+    look(run)
+    apply_phase(run)
 
 
 def costs(cloud: Cloud) -> list[Cost]:

@@ -157,7 +157,7 @@ def converges(edits: list[tuple[int, dict[str, Any], Trouble]]) -> None:
         try:
             fleet = the_fleet(1, {"count": 0, "flavor": "b2-7", "first_address": "10.0.0.21"})
             for servers, workers, trouble in edits:
-                fleet = the_fleet(servers, workers)
+                fleet = the_fleet(max(servers, len(fleet.servers)), workers)  # control planes do not go like that
                 try_to_apply(cloud, fleet, trouble)
             applied(cloud, fleet)
 

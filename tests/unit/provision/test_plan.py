@@ -27,7 +27,7 @@ from observed_fleet import (
 )
 
 from koprogo_fleet.core.errors import InputError, OvhNotFound
-from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.fleet import Fleet, Power
 from koprogo_fleet.ovh.catalogue import Flavor
 from koprogo_fleet.ovh.instances import Address
 from koprogo_fleet.ovh.networks import NetworkRegion
@@ -79,6 +79,9 @@ INSTANCES: list[tuple[dict[str, Any], list[str]]] = [
         [f"change instance koprogo-cp-1: status ACTIVE, 1 of 2 addresses -> {READY}"],
     ),
     ({"status": "SHUTOFF"}, ["change instance koprogo-cp-1: SHUTOFF -> ACTIVE"]),
+    ({"status": "SHELVED_OFFLOADED"}, ["change instance koprogo-cp-1: SHELVED_OFFLOADED -> ACTIVE"]),
+    ({"status": "SHELVING"}, ["! change instance koprogo-cp-1: SHELVING -> ACTIVE"]),
+    ({"status": "UNSHELVING"}, [f"change instance koprogo-cp-1: status UNSHELVING -> {READY}"]),
     ({"status": "ERROR", "addresses": ()}, ["replace instance koprogo-cp-1: ERROR -> created again"]),
     ({"status": "DELETING"}, ["replace instance koprogo-cp-1: DELETING -> created again"]),
     ({"status": "ERROR"}, [f"! change instance koprogo-cp-1: ERROR -> {READY}"]),
@@ -296,6 +299,43 @@ def test_smaller_pool() -> None:
         "? delete volume koprogo-worker-10",
         "? delete volume koprogo-worker-9",
     ] == shown(workers(10), with_workers(8))
+
+
+def test_smaller_pool_of_control_planes() -> None:
+    """An etcd member is not deleted, and the reason is said; one that never worked is none."""
+    cp, worker = FLEET.pools
+    three = FLEET.model_copy(update={"pools": (cp.model_copy(update={"count": 3}), worker)})
+    second, third = (instance(f"koprogo-cp-{n}", "b2-15", f"10.0.0.1{n}") for n in (2, 3))
+    failed = replace(third, status="ERROR", addresses=())
+    there = replace(ALL, instances=(CP, second, failed, WORKER))
+
+    wanted = plan(FLEET, there.observed, KEY)
+
+    assert [
+        "? delete instance koprogo-cp-3",
+        "! change instance koprogo-cp-2: a control plane -> deleted",
+    ] == shown(there)
+    assert all("leave etcd" in step.next_step for step in wanted.refused)
+    assert [] == shown(replace(there, instances=(CP, second, third, WORKER)), three)
+
+
+OFF = FLEET.model_copy(update={"power": Power(may_switch_off=True)})
+
+
+@pytest.mark.parametrize(
+    ("fleet", "worker", "reason"),
+    [
+        (OFF, "SHELVED_OFFLOADED", ", as all of the fleet: powered off"),
+        (OFF, "ACTIVE", ""),
+        (FLEET, "SHUTOFF", ""),
+    ],
+)
+def test_powered_off(fleet: Fleet, worker: str, reason: str) -> None:
+    """Instances that are off are started; that it was meant is said only where fleet.yaml allows it, and none is on."""
+    there = replace(ALL, instances=(replace(CP, status="SHUTOFF"), replace(WORKER, status=worker)))
+
+    assert f"change instance koprogo-cp-1: SHUTOFF{reason} -> ACTIVE" == shown(there, fleet)[0]
+    assert (1 if worker == "ACTIVE" else 2) == len(shown(there, fleet))
 
 
 def test_pool_without_volumes_or_group() -> None:
