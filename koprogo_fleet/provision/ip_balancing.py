@@ -61,7 +61,7 @@ class IpBalancing:
     What is on the service, the fleet's and others'.
 
     Attributes:
-        pending: how many changes, whoever made them, wait for a refresh.
+        pending: how many changes, whoever made them, wait for a refresh; in the zone that has most.
         refreshing: whether one is under way.
     """
 

@@ -44,7 +44,7 @@ def _parts(api: OvhApi, spec: IpBalancingSpec) -> IpBalancing:
             for farm in farms
         ),
         frontends=list_frontends(api, service, TCP),
-        pending=sum(calls.list_pending_changes(api, service).values()),
+        pending=max(calls.list_pending_changes(api, service).values(), default=0),
         refreshing=bool(calls.list_running_refreshes(api, service)),
     )
 
