@@ -75,13 +75,14 @@ def _nics(namespace: Path) -> list[str]:
 
 def _address(namespace: Path, nic: str, port: Port) -> None:
     """Give a NIC this address alone, and its network's gateway where it has one."""
-    wanted = f"{port.address}/{port.prefix_length}"
     _ip(namespace, "link", "set", nic, "up")
-    _ip(namespace, "address", "replace", wanted, "dev", nic)
     shown = json.loads(_ip(namespace, "-json", "-4", "address", "show", "dev", nic))
-    for item in shown[0]["addr_info"]:
+    for item in [
+        item for link in shown for item in link["addr_info"]
+    ]:  # before the new one, which would go with the first of its network
         if item["local"] != str(port.address):
             _ip(namespace, "address", "delete", f"{item['local']}/{item['prefixlen']}", "dev", nic)
+    _ip(namespace, "address", "replace", f"{port.address}/{port.prefix_length}", "dev", nic)
     if port.gateway is not None:
         _ip(namespace, "route", "replace", "default", "via", str(port.gateway), "dev", nic)
 

@@ -86,6 +86,28 @@ def test_a_member_that_does_not_answer() -> None:
     assert ([b"one hello"] * 3, b"") == (answers, nothing)
 
 
+def test_a_member_that_speaks_first() -> None:
+    """What a member says at once, and its end, reach a client that has said nothing."""
+    with socket.create_server(ANYWHERE) as listener:
+
+        def greet() -> None:
+            for _ in range(20):
+                connection, _source = listener.accept()
+                with connection:
+                    connection.sendall(b"220 hello")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with a_balancer(Forward(ANYWHERE, (listener.getsockname(),))) as balancer:
+            heard = set()
+            for _ in range(20):
+                with socket.create_connection(balancer.addresses[0], timeout=5) as connection:
+                    heard.add(all_of(connection))
+        thread.join()
+
+    assert {b"220 hello"} == heard
+
+
 def test_proxy_protocol_in_a_line() -> None:
     """Version 1 tells the member the client's address before the client's own bytes."""
     with a_member("one") as one, a_balancer(Forward(ANYWHERE, (one,), 1)) as balancer:
