@@ -105,7 +105,9 @@ def ask(address: IPv4Address, port: int) -> str:
             connection.sendall(b"hello")
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(4096), b"")).decode(errors="replace")
-    except ConnectionError:
+    except TimeoutError:
+        raise
+    except OSError:  # refused, reset, or closed before we had said all
         return ""
 
 
