@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from koprogo_fleet.core.errors import OvhError, OvhUnavailable
 from koprogo_fleet.core.fleet import Fleet
@@ -44,14 +45,18 @@ def _parts(api: OvhApi, spec: IpBalancingSpec) -> IpBalancing:
             for farm in farms
         ),
         frontends=list_frontends(api, service, TCP),
-        pending=max(calls.list_pending_changes(api, service).values(), default=0),
-        refreshing=bool(calls.list_running_refreshes(api, service)),
     )
 
 
 def _read(api: OvhApi, fleet: Fleet, lists: Lists) -> IpBalancing | None:
     spec = wanted_balancing(fleet)
-    return None if spec is None or lists.of(IP_LOAD_BALANCER_SERVICE) is None else _parts(api, spec)
+    if spec is None or lists.of(IP_LOAD_BALANCER_SERVICE) is None:
+        return None
+    return replace(
+        _parts(api, spec),
+        pending=max(calls.list_pending_changes(api, spec.service).values(), default=0),
+        refreshing=bool(calls.list_running_refreshes(api, spec.service)),
+    )
 
 
 IP_BALANCING = Listing("parts of the IP Load Balancer", _read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import emulated_balancer
 import pytest
 import requests
 from emulated_balancer import with_balancer
@@ -134,17 +135,17 @@ def test_the_load_balancers_floating_ip(cloud: Cloud) -> None:
     record = {"name": "api", "type": "A", "target": "load_balancer"}
     fleet = Fleet.model_validate(document | {"dns": {"zone": ZONE, "records": [record]}})
     assert "create DNS record A api.koprogo.io: load_balancer, TTL 300" in [
-        str(item) for item in the_plan(cloud, fleet).differences
+        str(item) for item in emulated_balancer.the_plan(cloud, fleet).differences
     ]
 
-    provision(cloud, fleet)
+    emulated_balancer.provision(cloud, fleet)
 
     (floating,) = floating_ips.list_floating_ips(cloud.api(), "GRA11")
     good = [("api", "A", str(floating.ip), 300)]
-    assert (good, ()) == (stored(cloud), the_plan(cloud, fleet).steps)
+    assert (good, ()) == (stored(cloud), emulated_balancer.the_plan(cloud, fleet).steps)
     (there,) = dns.list_records(cloud.api(), ZONE)
     dns.change_record(cloud.api(), there, target="203.0.113.99", ttl=300)
-    provision(cloud, fleet)
+    emulated_balancer.provision(cloud, fleet)
     assert good == stored(cloud)
 
 
@@ -155,12 +156,12 @@ def test_the_classic_load_balancers_address(cloud: Cloud) -> None:
     document["dns"]["records"] = [{"name": "api", "type": "A", "target": "load_balancer"}]
     fleet = Fleet.model_validate(document)
     assert "create DNS record A api.koprogo.io: 198.51.100.9, TTL 300" in [
-        str(item) for item in the_plan(cloud, fleet).differences
+        str(item) for item in emulated_balancer.the_plan(cloud, fleet).differences
     ]
 
-    provision(cloud, fleet)
+    emulated_balancer.provision(cloud, fleet)
 
-    assert ([("api", "A", "198.51.100.9", 300)], ()) == (stored(cloud), the_plan(cloud, fleet).steps)
+    assert ([("api", "A", "198.51.100.9", 300)], ()) == (stored(cloud), emulated_balancer.the_plan(cloud, fleet).steps)
 
 
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
