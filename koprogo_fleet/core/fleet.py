@@ -124,7 +124,7 @@ class Fleet(Model):
     def _fits_together(self) -> Self:
         found = (
             *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
-            *dns_contradictions(self.dns),
+            *dns_contradictions(self.dns, load_balancer=self.load_balancer is not None),
             *backup_contradictions(self.backups),
             *around(self.name, self.network, self.pools, self.dedicated_servers, self.load_balancer),
         )

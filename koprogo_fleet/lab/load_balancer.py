@@ -1,5 +1,5 @@
 """
-What a load balancer does with traffic: each connection goes to the next member that answers.
+What a load balancer does with traffic: each connection goes to the next member that is well and answers.
 
 TLS stays end to end. With the PROXY protocol the member learns who the client is: its header is as in HAProxy's
 ``doc/proxy-protocol.txt``, version 1 (a line) or 2 (binary).
@@ -12,17 +12,19 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
+from koprogo_fleet.lab.health_checks import Address, Check, watch
 from koprogo_fleet.lab.standin.node.splice import connect, splice
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 _PROXY_COMMAND, _TCP_OVER_IPV4 = 0x21, 0x11
 _BACKLOG = 128
 
-Address = tuple[str, int]
+_Watched = tuple[Address, Check]
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,23 @@ class Forward:
         listen: address and port on this machine; port 0 for any.
         members: those that do not answer are left out, for each connection anew.
         proxy_protocol: version 1 or 2 of the header that members get, None for none.
+        check: how members are watched; those that are not well get no connection at all.
+        allowed: the sources that are let in, none for all.
     """
 
     listen: Address
     members: tuple[Address, ...]
     proxy_protocol: int | None = None
+    check: Check | None = None
+    allowed: tuple[IPv4Network, ...] = ()
+
+
+def _stay() -> None:
+    return
+
+
+def _tell_nobody(_member: Address, _is_up: bool) -> None:  # noqa: FBT001 - the signature of who is told
+    return
 
 
 class LoadBalancer:
@@ -48,29 +62,56 @@ class LoadBalancer:
     Args:
         forwards: the listeners; they listen when this returns.
         connect_seconds: how long a member may take to answer.
+        enter: what the thread does first: it may go into another network namespace.
+        tell: is told, in that thread, of a watched member whether it is well, when this becomes known or changes.
 
     Raises:
         OSError: an address is not this machine's, or a port is taken.
     """
 
-    def __init__(self, forwards: Sequence[Forward], connect_seconds: float = 3.0) -> None:
+    def __init__(
+        self,
+        forwards: Sequence[Forward] = (),
+        connect_seconds: float = 3.0,
+        *,
+        enter: Callable[[], None] = _stay,
+        tell: Callable[[Address, bool], None] = _tell_nobody,
+    ) -> None:
         self._connect_seconds = connect_seconds
-        self._listeners: list[tuple[Forward, socket.socket]] = []
+        self._enter, self._tell = enter, tell
+        self._forwards: dict[Address, Forward] = {}
+        self._listeners: dict[Address, tuple[socket.socket, asyncio.Task[None]]] = {}
+        self._watches: dict[_Watched, asyncio.Task[None]] = {}
+        self._down: set[_Watched] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
-        try:
-            for forward in forwards:
-                self._listeners.append((forward, _listen(forward.listen)))
-        except OSError:
-            self._release()
-            raise
+        self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="load-balancer", daemon=True)
         self._thread.start()
+        try:
+            self._started.result()
+        except OSError:
+            self._thread.join()
+            raise
+        try:
+            self.apply(forwards)
+        except OSError:
+            self.close()
+            raise
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where it listens, in the order of the forwards."""
-        return tuple(listener.getsockname() for _, listener in self._listeners)
+        return tuple(self._listeners[listen][0].getsockname() for listen in self._forwards)
+
+    def apply(self, forwards: Sequence[Forward]) -> None:
+        """
+        Have exactly these listeners from now on, one for each address; connections that are open stay.
+
+        Raises:
+            OSError: an address is not this machine's, or a port is taken; those that are free listen.
+        """
+        asyncio.run_coroutine_threadsafe(self._apply(forwards), self._loop).result()
 
     def close(self) -> None:
         """End all listeners and all connections."""
@@ -78,32 +119,72 @@ class LoadBalancer:
         self._thread.join()
 
     def _serve(self) -> None:
+        try:
+            self._enter()
+        except OSError as error:
+            self._loop.close()
+            self._started.set_exception(error)
+            return
         asyncio.set_event_loop(self._loop)
-        for forward, listener in self._listeners:
-            self._keep(self._accept(forward, listener))
+        self._loop.call_soon(self._started.set_result, None)
         self._loop.run_forever()
         for task in self._tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
-        self._release()
-
-    def _release(self) -> None:
-        for _, listener in self._listeners:
+        for listener, _ in self._listeners.values():
             listener.close()
         self._loop.close()
 
-    def _keep(self, work: Coroutine[None, None, None]) -> None:
+    async def _apply(self, forwards: Sequence[Forward]) -> None:
+        wanted = {forward.listen: forward for forward in forwards}
+        for listen in self._listeners.keys() - wanted.keys():
+            listener, accepting = self._listeners.pop(listen)
+            accepting.cancel()
+            await asyncio.wait([accepting])
+            listener.close()
+        self._forwards = {listen: forward for listen, forward in wanted.items() if listen in self._listeners}
+        self._watch({(member, one.check) for one in forwards if one.check is not None for member in one.members})
+        refused: list[OSError] = []
+        for listen, forward in wanted.items():
+            if listen not in self._listeners:
+                try:
+                    listener = _listen(listen)
+                except OSError as error:
+                    refused.append(error)
+                    continue
+                self._listeners[listen] = listener, self._keep(self._accept(listen, listener))
+            self._forwards[listen] = forward
+        if refused:
+            raise refused[0]
+
+    def _watch(self, wanted: set[_Watched]) -> None:
+        for watched in self._watches.keys() - wanted:
+            self._watches.pop(watched).cancel()
+            self._down.discard(watched)
+        for member, check in wanted - self._watches.keys():
+
+            def tell(is_up: bool, watched: _Watched = (member, check)) -> None:  # noqa: FBT001 - who is told
+                (self._down.discard if is_up else self._down.add)(watched)
+                self._tell(watched[0], is_up)
+
+            self._watches[member, check] = self._keep(watch(member, check, tell))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _accept(self, forward: Forward, listener: socket.socket) -> None:
+    async def _accept(self, listen: Address, listener: socket.socket) -> None:
         turn = 0
         while True:
-            client, _ = await self._loop.sock_accept(listener)
-            order = (*forward.members[turn:], *forward.members[:turn])
-            turn = (turn + 1) % max(1, len(forward.members))
-            self._keep(self._forward(forward, client, order))
+            client, source = await self._loop.sock_accept(listener)
+            forward = self._forwards[listen]
+            well = [one for one in forward.members if forward.check is None or (one, forward.check) not in self._down]
+            turn = (turn + 1) % max(1, len(well))
+            if forward.allowed and not any(IPv4Address(source[0]) in network for network in forward.allowed):
+                well = []
+            self._keep(self._forward(forward, client, (*well[turn - 1 :], *well[: turn - 1])))
 
     async def _forward(self, forward: Forward, client: socket.socket, members: Sequence[Address]) -> None:
         for member in members:

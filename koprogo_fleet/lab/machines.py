@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
@@ -98,4 +99,24 @@ class Machines(Protocol):
 
     def delete_volume(self, volume_id: str) -> None:
         """Delete the volume and its content."""
+        ...
+
+
+class Appliances(Protocol):
+    """Places in the networks for OVH's own machines, such as load balancers. Every method is idempotent."""
+
+    def ensure(self, appliance_id: str, ports: tuple[Port, ...]) -> Callable[[], None]:
+        """
+        Have a place with exactly these ports, all of which have addresses; return what a thread calls to be there.
+
+        Ports are known by their networks: one whose address changes is kept.
+        """
+        ...
+
+    def remove(self, appliance_id: str) -> None:
+        """Remove a place; nobody may be there any more."""
+        ...
+
+    def ids(self) -> tuple[str, ...]:
+        """Return what places there are, also those that an earlier emulator has left."""
         ...

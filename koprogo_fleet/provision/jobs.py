@@ -30,8 +30,9 @@ def jobs_of(steps: Sequence[Step]) -> dict[Job, After[Job]]:
     """
     Return what has to be done, and after what.
 
-    An object is made when all that it needs is ready, and deleted when all that needs it is gone. What goes makes room
-    in its kind (an address, a quota) for what comes: that is waited for, but need not succeed.
+    An object is made when all that it needs is ready, and deleted when all that needs it is gone, or was changed so
+    that it does so no more: a node leaves its load balancer first. What goes makes room in its kind (an address, a
+    quota) for what comes: that is waited for, but need not succeed.
     """
     makers, needing, going = (
         defaultdict[Ref, set[Job]](set),
@@ -45,6 +46,9 @@ def jobs_of(steps: Sequence[Step]) -> dict[Job, After[Job]]:
             going[step.kind.noun].add(Job(index, Part.DELETE))
             for need in step.existing.needs:
                 needing[need].add(Job(index, Part.DELETE))
+        if step.existing is not None and step.wanted is not None and step.action is Action.CHANGE:
+            for need in set(step.existing.needs).difference(step.wanted.needs):
+                needing[need].add(Job(index, Part.MAKE))
     leaves_room = {noun: frozenset(deleted) for noun, deleted in going.items()}
     jobs: dict[Job, After[Job]] = {}
     for index, step in enumerate(steps):

@@ -9,6 +9,7 @@ import sys
 import threading
 
 from koprogo_fleet.core.errors import KoprogoError
+from koprogo_fleet.lab.appliances import LabAppliances
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.ovh_api.app import create_app
 from koprogo_fleet.lab.ovh_api.server import bind, url_of, write_endpoint
@@ -28,7 +29,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     paths = LabPaths(name)
     try:
-        app = create_app(State(paths.root / STATE_FILE), NspawnMachines(paths), log=paths.root / REQUEST_LOG)
+        state, log = State(paths.root / STATE_FILE), paths.root / REQUEST_LOG
+        app = create_app(state, NspawnMachines(paths), log=log, appliances=LabAppliances(paths))
         server = bind(app)
     except KoprogoError as error:
         sys.exit(f"{error}\n{error.next_step or ''}".rstrip())

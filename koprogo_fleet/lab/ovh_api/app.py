@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from koprogo_fleet.lab.machines import Machines
+from koprogo_fleet.lab.machines import Appliances, Machines
 from koprogo_fleet.lab.ovh_api import faults, grants, owned, validation_page
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import ApiError, bad_request
@@ -26,6 +26,7 @@ from koprogo_fleet.lab.ovh_api.lifecycle import Lifecycle
 from koprogo_fleet.lab.ovh_api.routes import ACCOUNT_ROUTES, EFFECTS, PROJECT_ROUTES, dns
 from koprogo_fleet.lab.ovh_api.signature import verify, verify_application
 from koprogo_fleet.lab.ovh_api.state import Record, State
+from koprogo_fleet.lab.ovh_api.traffic import Traffic
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -58,10 +59,17 @@ class Emulator:
         machines: what instances are booted on.
         log: each request becomes a JSON line here (never its body: it may hold a host key).
         clock: the API's clock, in seconds since 1970.
+        appliances: where load balancers listen; without it they carry no traffic.
     """
 
     def __init__(
-        self, state: State, machines: Machines, *, log: Path | None = None, clock: Callable[[], float] = time.time
+        self,
+        state: State,
+        machines: Machines,
+        *,
+        log: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        appliances: Appliances | None = None,
     ) -> None:
         self.state = state
         self.machines = machines
@@ -70,9 +78,12 @@ class Emulator:
         self._log_lock = threading.Lock()
         self._clock = clock
         self.lifecycle.resume()
+        self._traffic = Traffic(state, appliances, machines.public_subnet) if appliances else None
 
     def close(self) -> None:
         """End the work in the background; what has not begun is resumed by the next emulator."""
+        if self._traffic:
+            self._traffic.close()
         self.lifecycle.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -197,10 +208,15 @@ class Emulator:
 
 
 def create_app(
-    state: State, machines: Machines, *, log: Path | None = None, clock: Callable[[], float] = time.time
+    state: State,
+    machines: Machines,
+    *,
+    log: Path | None = None,
+    clock: Callable[[], float] = time.time,
+    appliances: Appliances | None = None,
 ) -> Emulator:
     """Return the application; what was under way in *state* is resumed."""
-    return Emulator(state, machines, log=log, clock=clock)
+    return Emulator(state, machines, log=log, clock=clock, appliances=appliances)
 
 
 def _only_from_here(request: Request) -> None:

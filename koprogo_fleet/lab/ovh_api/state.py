@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,7 @@ class State:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._watchers: list[Callable[[], None]] = []
         try:
             self._saved = path.read_text(encoding="utf-8")
             self._data: Record = _completed(json.loads(self._saved))
@@ -118,6 +119,12 @@ class State:
                 self._data = {**{name: {} for name in _COLLECTIONS}, **json.loads(self._saved)}
                 raise
             self._save()
+        for tell in self._watchers:
+            tell()
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Have *tell* called after every change; it must return at once."""
+        self._watchers.append(tell)
 
     def _save(self) -> None:
         self._saved = json.dumps(self._data, indent=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 from koprogo_fleet.provision.kind import Kind
 from koprogo_fleet.provision.kinds.attachment import ATTACHMENT
+from koprogo_fleet.provision.kinds.balancer_vrack import BALANCER_VRACK
 from koprogo_fleet.provision.kinds.bucket import BUCKET
 from koprogo_fleet.provision.kinds.dedicated_server import DEDICATED_SERVER
 from koprogo_fleet.provision.kinds.dns_publication import DNS_PUBLICATION
@@ -14,6 +15,7 @@ from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IP
 from koprogo_fleet.provision.kinds.gateway import GATEWAY
 from koprogo_fleet.provision.kinds.group import GROUP
 from koprogo_fleet.provision.kinds.instance import INSTANCE
+from koprogo_fleet.provision.kinds.ip_load_balancer import IP_LOAD_BALANCER
 from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER
 from koprogo_fleet.provision.kinds.network import NETWORK
 from koprogo_fleet.provision.kinds.project_user import PROJECT_USER
@@ -43,6 +45,8 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     DEDICATED_SERVER,
     LOAD_BALANCER,
     FLOATING_IP,
+    BALANCER_VRACK,
+    IP_LOAD_BALANCER,
 )
 
 __all__ = ["KINDS"]

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from koprogo_fleet.core.dns_contradictions import text_tag
-from koprogo_fleet.core.errors import OvhNotFound
+from koprogo_fleet.core.errors import OvhError, OvhNotFound
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.core.sections import FIRST_SERVER
+from koprogo_fleet.core.sections import FIRST_SERVER, LOAD_BALANCER
 from koprogo_fleet.ovh import dns
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.dns import DnsRecord
+from koprogo_fleet.provision.balancer_address import address_of_balancer, what_has_the_address
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Ref, Refuse, Wanted
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.lists import Listing, Lists
@@ -164,7 +165,9 @@ def mark(site: Site, zone: str) -> int:
 
 
 def _needs(fleet: Fleet, spec: RecordSpec) -> tuple[Ref, ...]:
-    return (INSTANCE.ref(fleet.first_server.name),) if _is_word(spec, FIRST_SERVER) else ()
+    if _is_word(spec, FIRST_SERVER):
+        return (INSTANCE.ref(fleet.first_server.name),)
+    return what_has_the_address(fleet) if _is_word(spec, LOAD_BALANCER) else ()
 
 
 def _target(spec: RecordSpec, view: View) -> str | None:
@@ -172,12 +175,24 @@ def _target(spec: RecordSpec, view: View) -> str | None:
     if _is_word(spec, FIRST_SERVER):
         instance = view.find(INSTANCE, view.fleet.first_server.name)
         return str(instance.public_ipv4) if instance and instance.public_ipv4 else None
+    if _is_word(spec, LOAD_BALANCER):
+        address = address_of_balancer(view.fleet, view, view.find)
+        return str(address) if address else None
     return _written(spec)
 
 
 def _known_target(spec: RecordSpec, site: Site) -> str:
     if _is_word(spec, FIRST_SERVER):
         return str(site.need(INSTANCE, site.fleet.first_server.name).public_ipv4)
+    if _is_word(spec, LOAD_BALANCER):
+        address = address_of_balancer(site.fleet, site, site.need)
+        if address is None:
+            raise OvhError(
+                "the load balancer has no public IPv4 address",
+                cause="it is a classic one, and OVH gave it IPv6 alone",
+                next_step="look at load_balancer.service in the OVH manager; or write an address into dns.records",
+            )
+        return str(address)
     return _written(spec)
 
 

@@ -18,6 +18,7 @@ from koprogo_fleet.ovh.load_balancers import LoadBalancer, LoadBalancerFlavor, N
 from koprogo_fleet.provision.balancing import Backend, Balancer, balancer_name, wanted_listeners
 from koprogo_fleet.provision.balancing_changes import PartChange, changes
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Replace, Verdict, Wanted
+from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.kinds.network import NETWORK, network_name
 from koprogo_fleet.provision.kinds.subnet import SUBNET, subnet_name
 from koprogo_fleet.provision.lists import Listing, Lists
@@ -92,9 +93,13 @@ class LoadBalancerKind(Kind[LoadBalancerSpec, Balancer]):
             yield Wanted(balancer_name(fleet), LoadBalancerSpec(fleet.region, size, wanted_listeners(fleet)), needs)
 
     def existing(self, lists: Lists, fleet: Fleet) -> Iterator[Existing[Balancer]]:
-        """Return all load balancers in the fleet's regions."""
+        """Return all load balancers in the fleet's regions; one goes, or forgets an agent, before the instance does."""
         for item in lists.of(LOAD_BALANCERS):
-            needs = (SUBNET.ref(subnet_name(fleet, item.balancer.region)),)
+            members = {member.name for backend in item.backends for member in backend.members}
+            needs = (
+                SUBNET.ref(subnet_name(fleet, item.balancer.region)),
+                *(INSTANCE.ref(name) for name in sorted(members)),
+            )
             yield Existing(item.balancer.name, item.balancer.id, item, needs)
 
     def describe(self, wanted: Wanted[LoadBalancerSpec], _view: View) -> str:

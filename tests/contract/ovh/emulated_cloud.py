@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer
 
 from koprogo_fleet.core.events import Event
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.lab.machines import Machine
+from koprogo_fleet.lab.machines import Appliances, Machine
 from koprogo_fleet.lab.ovh_api.app import Emulator, create_app
 from koprogo_fleet.lab.ovh_api.server import bind, url_of
 from koprogo_fleet.lab.ovh_api.state import State
@@ -84,6 +84,8 @@ class MemoryMachines:
 class Cloud:
     """One emulator that can be killed and started again, and what a test asks of it."""
 
+    appliances: Appliances | None = None
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machines = MemoryMachines()
@@ -99,6 +101,7 @@ class Cloud:
             self.machines,
             log=self.folder / "ovh-requests.jsonl",
             clock=lambda: time.time() + self.clock_ahead,
+            appliances=self.appliances,
         )
         self._server: BaseWSGIServer = bind(self.app)
         self.url = url_of(self._server)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import emulated_balancer
 import pytest
 import requests
+from emulated_balancer import with_balancer
 from emulated_cloud import Cloud
 from emulated_fleet import FLEET, QUICK, PulledPlugError, provision, the_plan
+from network_scene import BALANCER, add_ip_load_balancer
 
 from koprogo_fleet.core.errors import NotConverged, OvhNotFound, OvhRefused
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.ovh import dns, instances
+from koprogo_fleet.ovh import dns, floating_ips, instances
 from koprogo_fleet.provision.apply import Limits, destroy
 from koprogo_fleet.provision.kinds.dns_publication import DNS_PUBLICATION
 from koprogo_fleet.provision.observe import observe
@@ -124,6 +127,41 @@ def test_another_server_takes_the_name_along(cloud: Cloud) -> None:
 
     assert ("api", "A", first_address(cloud), 300) in stored(cloud)
     assert () == the_plan(cloud, bigger).steps
+
+
+def test_the_load_balancers_floating_ip(cloud: Cloud) -> None:
+    """A record of the word load_balancer leads to the floating IP, which is made in the same run, and back to it."""
+    document = with_balancer().model_dump(mode="json")
+    record = {"name": "api", "type": "A", "target": "load_balancer"}
+    fleet = Fleet.model_validate(document | {"dns": {"zone": ZONE, "records": [record]}})
+    assert "create DNS record A api.koprogo.io: load_balancer, TTL 300" in [
+        str(item) for item in emulated_balancer.the_plan(cloud, fleet).differences
+    ]
+
+    emulated_balancer.provision(cloud, fleet)
+
+    (floating,) = floating_ips.list_floating_ips(cloud.api(), "GRA11")
+    good = [("api", "A", str(floating.ip), 300)]
+    assert (good, ()) == (stored(cloud), emulated_balancer.the_plan(cloud, fleet).steps)
+    (there,) = dns.list_records(cloud.api(), ZONE)
+    dns.change_record(cloud.api(), there, target="203.0.113.99", ttl=300)
+    emulated_balancer.provision(cloud, fleet)
+    assert good == stored(cloud)
+
+
+def test_the_classic_load_balancers_address(cloud: Cloud) -> None:
+    """With a classic balancer the word leads to its own IPv4 address, which the plan knows before."""
+    add_ip_load_balancer(cloud)
+    document = SMALL.model_dump(mode="json") | {"load_balancer": {"kind": "ip", "service": BALANCER}}
+    document["dns"]["records"] = [{"name": "api", "type": "A", "target": "load_balancer"}]
+    fleet = Fleet.model_validate(document)
+    assert "create DNS record A api.koprogo.io: 198.51.100.9, TTL 300" in [
+        str(item) for item in emulated_balancer.the_plan(cloud, fleet).differences
+    ]
+
+    emulated_balancer.provision(cloud, fleet)
+
+    assert ([("api", "A", "198.51.100.9", 300)], ()) == (stored(cloud), emulated_balancer.the_plan(cloud, fleet).steps)
 
 
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])

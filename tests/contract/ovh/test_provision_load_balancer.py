@@ -251,6 +251,18 @@ def test_address_outlives_the_balancer(cloud: Cloud) -> None:
     assert ALL == around(cloud)
 
 
+def test_an_agent_leaves_before_its_instance(cloud: Cloud) -> None:
+    """The balancer forgets an agent that is not wanted any more, and then its instance is deleted."""
+    provision(cloud, BALANCED)
+    before = len(cloud.requests())
+
+    provision(cloud, with_balancer(1), confirmed=frozenset({"koprogo-worker-2"}))
+
+    deleted = [entry["path"] for entry in cloud.requests("DELETE") if entry in cloud.requests()[before:]]
+    kinds = [path.split("/")[-2] for path in deleted if "/instance/" in path or "/member/" in path]
+    assert ["member", "member", "instance"] == kinds
+
+
 def test_no_such_size(cloud: Cloud) -> None:
     """A size that the region does not have is told with those that it has, before anything is done."""
     with pytest.raises(InputError, match="no load balancer size named tiny"):

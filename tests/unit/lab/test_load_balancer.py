@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 
 import pytest
 
-from koprogo_fleet.lab.load_balancer import Address, Forward, LoadBalancer, proxy_header
+from koprogo_fleet.lab.health_checks import Address, Check, HttpRequest, answers
+from koprogo_fleet.lab.load_balancer import Forward, LoadBalancer, proxy_header
 
 ANYWHERE = ("127.0.0.1", 0)
+ELSEWHERE = ("127.0.0.2", 0)
 
 
 @contextmanager
@@ -74,12 +78,34 @@ def test_round_robin() -> None:
 def test_a_member_that_does_not_answer() -> None:
     """A connection goes to a member that answers; without any it is closed."""
     dead = a_free_port()
-    with a_member("one") as one, a_balancer(Forward(ANYWHERE, (dead, one)), Forward(ANYWHERE, (dead,))) as balancer:
+    with a_member("one") as one, a_balancer(Forward(ANYWHERE, (dead, one)), Forward(ELSEWHERE, (dead,))) as balancer:
         answers = [ask(balancer.addresses[0]) for _ in range(3)]
         with socket.create_connection(balancer.addresses[1], timeout=5) as connection:
             nothing = connection.recv(1)
 
     assert ([b"one hello"] * 3, b"") == (answers, nothing)
+
+
+def test_a_member_that_speaks_first() -> None:
+    """What a member says at once, and its end, reach a client that has said nothing."""
+    with socket.create_server(ANYWHERE) as listener:
+
+        def greet() -> None:
+            for _ in range(20):
+                connection, _source = listener.accept()
+                with connection:
+                    connection.sendall(b"220 hello")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with a_balancer(Forward(ANYWHERE, (listener.getsockname(),))) as balancer:
+            heard = set()
+            for _ in range(20):
+                with socket.create_connection(balancer.addresses[0], timeout=5) as connection:
+                    heard.add(all_of(connection))
+        thread.join()
+
+    assert {b"220 hello"} == heard
 
 
 def test_proxy_protocol_in_a_line() -> None:
@@ -110,3 +136,66 @@ def test_closed() -> None:
         with pytest.raises(OSError, match="in use"):
             LoadBalancer([Forward(free, ()), Forward(one, ())])
         socket.create_server(free).close()
+
+
+def test_other_members_and_listeners() -> None:
+    """What is applied later is in force for new connections; a listener that is no longer wanted is closed."""
+    with a_member("one") as one, a_member("two") as two, a_balancer(Forward(ANYWHERE, (one,))) as balancer:
+        (address,) = balancer.addresses
+        balancer.apply([Forward(ANYWHERE, (two,)), Forward(ELSEWHERE, (one,))])
+        assert [b"two hello", b"one hello"] == [ask(here) for here in balancer.addresses]
+        assert address == balancer.addresses[0]
+        balancer.apply([Forward(ELSEWHERE, (one,))])
+
+        with pytest.raises(ConnectionRefusedError):
+            ask(address)
+
+
+def test_only_allowed_sources() -> None:
+    """A source that is not in the allowed networks is closed without a byte."""
+    with a_member("one") as one:
+        forwards = [
+            Forward(ANYWHERE, (one,), allowed=(IPv4Network("192.0.2.0/24"),)),
+            Forward(ELSEWHERE, (one,), allowed=(IPv4Network("127.0.0.0/8"),)),
+        ]
+        with a_balancer(*forwards) as balancer:
+            with socket.create_connection(balancer.addresses[0], timeout=5) as connection:
+                nothing = connection.recv(1)
+
+            assert (b"", b"one hello") == (nothing, ask(balancer.addresses[1]))
+
+
+@pytest.mark.parametrize(
+    ("status", "good", "is_well"),
+    [(200, "200", True), (204, "200-204", True), (301, "200,301", True), (503, "200", False), (503, "200-299", False)],
+)
+def test_http_check(status: int, good: str, *, is_well: bool) -> None:
+    """An HTTP check wants one of its answers, and sends its path and host."""
+    with socket.create_server(ANYWHERE) as listener:
+        asked: list[bytes] = []
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(f"HTTP/1.1 {status} So\r\n\r\n".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        check = Check(1, 5, 1, 1, HttpRequest("/healthz", host="koprogo.io", good=good))
+        found = asyncio.run(answers(listener.getsockname(), check))
+        thread.join()
+
+    assert ([b"GET /healthz HTTP/1.0\r\nHost: koprogo.io\r\n\r\n"], is_well) == (asked, found)
+
+
+def test_a_place_that_cannot_be_entered() -> None:
+    """A namespace that is gone is an error at once, and leaves no thread."""
+
+    def enter() -> None:
+        raise FileNotFoundError("no such namespace")
+
+    with pytest.raises(FileNotFoundError):
+        LoadBalancer(enter=enter)
+
+    assert not any(thread.name == "load-balancer" for thread in threading.enumerate())

@@ -18,6 +18,7 @@ from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
 from koprogo_fleet.provision.balancing import Balancer
+from koprogo_fleet.provision.kinds.balancer_vrack import IP_LOAD_BALANCER_SERVICE
 from koprogo_fleet.provision.kinds.bucket import CONTAINERS
 from koprogo_fleet.provision.kinds.dedicated_server import OWNED_SERVERS, OwnedServer
 from koprogo_fleet.provision.kinds.dns_record import RECORDS
@@ -25,6 +26,7 @@ from koprogo_fleet.provision.kinds.floating_ip import FLOATING_IPS
 from koprogo_fleet.provision.kinds.gateway import GATEWAYS
 from koprogo_fleet.provision.kinds.group import GROUPS
 from koprogo_fleet.provision.kinds.instance import FLAVORS, IMAGES, INSTANCES, PUBLIC_NETWORKS
+from koprogo_fleet.provision.kinds.ip_load_balancer import IP_BALANCING
 from koprogo_fleet.provision.kinds.load_balancer import LOAD_BALANCER_SIZES, LOAD_BALANCERS
 from koprogo_fleet.provision.kinds.network import NETWORKS
 from koprogo_fleet.provision.kinds.project_user import USERS
@@ -107,6 +109,8 @@ class Shown:
                 LOAD_BALANCERS: self.balancers,
                 LOAD_BALANCER_SIZES: self.balancer_sizes,
                 FLOATING_IPS: self.floating_ips,
+                IP_LOAD_BALANCER_SERVICE: None,
+                IP_BALANCING: None,
             }
         )
 

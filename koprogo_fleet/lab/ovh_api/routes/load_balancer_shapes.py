@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from koprogo_fleet.lab.ovh_api.state import Record
@@ -42,20 +43,35 @@ def pool(data: Record, item: Record) -> dict[str, Any]:
         "protocol": item["protocol"],
         "algorithm": item["algorithm"],
         "sessionPersistence": item["persistence"],
-        **_statuses(item),
+        **_statuses(item, operating(data, [item["id"]])),
     }
 
 
+def operating(data: Record, pool_ids: Collection[str]) -> str:
+    """
+    Return how these pools are: in error without any member that is well, degraded where one is not.
+
+    The words, and those of a member, are Octavia's (its API reference, "Operating Status Codes").
+    """
+    members = [item for item in data["members"].values() if item["pool_id"] in pool_ids]
+    ill = [item for item in members if _is_watched(data, item) and not item.get("well", True)]
+    return "online" if not ill else "error" if len(ill) == len(members) else "degraded"
+
+
+def _is_watched(data: Record, member: Record) -> bool:
+    return any(monitor["pool_id"] == member["pool_id"] for monitor in data["health_monitors"].values())
+
+
 def member(data: Record, item: Record) -> dict[str, Any]:
-    """Return a member; without a monitor nobody knows how it is."""
-    is_watched = any(monitor["pool_id"] == item["pool_id"] for monitor in data["health_monitors"].values())
+    """Return a member; without a monitor nobody knows how it is, and where nothing is carried all are well."""
+    watched = "online" if item.get("well", True) else "error"
     return {
         "id": item["id"],
         "name": item["name"],
         "address": item["address"],
         "protocolPort": item["port"],
         "weight": item["weight"],
-        **_statuses(item, "online" if is_watched else "noMonitor"),
+        **_statuses(item, watched if _is_watched(data, item) else "noMonitor"),
     }
 
 

@@ -18,6 +18,7 @@ from koprogo_fleet.lab.ovh_api.routes.floating_ips import (
     new_floating_ip,
 )
 from koprogo_fleet.lab.ovh_api.routes.gateways import settle as settle_gateway
+from koprogo_fleet.lab.ovh_api.routes.load_balancer_shapes import operating
 from koprogo_fleet.lab.ovh_api.routes.operations import shape as operation
 from koprogo_fleet.lab.ovh_api.state import Record
 
@@ -39,6 +40,7 @@ MONITOR_OPTIONAL = {"maxRetriesDown": int, "httpConfiguration": dict}
 
 def _shape(data: Record, balancer: Record) -> dict[str, Any]:
     floating = next((item for item in data["floating_ips"].values() if _leads_to(item, balancer["id"])), None)
+    well = operating(data, [pool["id"] for pool in data["pools"].values() if pool["balancer_id"] == balancer["id"]])
     return {
         "id": balancer["id"],
         "name": balancer["name"],
@@ -48,9 +50,7 @@ def _shape(data: Record, balancer: Record) -> dict[str, Any]:
         "vipNetworkId": balancer["openstack_id"],
         "vipSubnetId": balancer["subnet_id"],
         "floatingIp": {"id": floating["id"], "ip": floating["ip"]} if floating else None,
-        "operatingStatus": {"active": "online", "updating": "online", "error": "error"}.get(
-            balancer["status"], "offline"
-        ),
+        "operatingStatus": {"active": well, "updating": well, "error": "error"}.get(balancer["status"], "offline"),
         "provisioningStatus": balancer["status"],
         "createdAt": jobs.moment(balancer["created"]),
         "updatedAt": jobs.moment(balancer["updated"]),

@@ -22,22 +22,36 @@ def watch_peer(connection: socket.socket) -> None:
 
 
 class Half(asyncio.Protocol):
-    """One of two joined connections: what it receives, its *partner* sends."""
+    """
+    One of two joined connections: what it receives, its *partner* sends.
+
+    The first of the two may receive, end and even be lost before the other has a transport; that is made up for then.
+    """
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.partner: Half | None = None
         self.ended = False
+        self.lost = False
+        self.early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the transport."""
+        """Remember the transport, and send what the partner has received before."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio gives streams nothing else
         self.transport = transport
+        if self.partner and self.partner.early:
+            transport.write(self.partner.early)
+        if self.partner and self.partner.ended:
+            transport.write_eof()
+        if self.partner and self.partner.lost:
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Pass it on."""
         if self.partner and self.partner.transport:
             self.partner.transport.write(data)
+        else:
+            self.early += data
 
     def eof_received(self) -> bool:
         """Pass the end on, and stay open while the other direction goes on; both close with the second end."""
@@ -48,6 +62,7 @@ class Half(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Close the partner too."""
+        self.lost = True
         if self.partner and self.partner.transport:
             self.partner.transport.close()
 
