@@ -19,10 +19,11 @@ from koprogo_fleet.provision.apply import apply
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, plan
 from koprogo_fleet.provision.saved import plan_from_json, plan_to_json
-from koprogo_fleet.provision.site import no_files
+from koprogo_fleet.provision.site import Limits, no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.certificates import signatures
+from koprogo_fleet.workflows.half_done import told_if_it_fails
 from koprogo_fleet.workflows.phases.cloud import RecordedHostKeys
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import CloudTarget
@@ -64,6 +65,7 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
     *,
     report: Report,
     confirm: Confirm,
+    limits: Limits | None = None,
 ) -> None:
     """
     Carry out exactly the plan that was saved in *path*; nothing at all if fleet.yaml or an object has moved since.
@@ -76,6 +78,7 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
         listener: is told what happens.
         report: takes the differences.
         confirm: shown the plan before anything is done.
+        limits: how long its waits may take.
 
     Raises:
         InputError: there is no such file, or it is no saved plan.
@@ -89,14 +92,16 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
 
         def carry_out(api: OvhApi) -> None:
             report.differences += shown.differences
-            apply(
-                shown,
-                api,
-                RecordedHostKeys(KnownHosts(directory / KNOWN_HOSTS)),
-                confirmed=confirmed,
-                first_files=signs.first_files if signs else no_files,
-                listener=listener,
-            )
+            with told_if_it_fails(shown, target.credentials, listener):
+                apply(
+                    shown,
+                    api,
+                    RecordedHostKeys(KnownHosts(directory / KNOWN_HOSTS)),
+                    confirmed=confirmed,
+                    first_files=signs.first_files if signs else no_files,
+                    listener=listener,
+                    limits=limits,
+                )
 
         api = OvhApi(target.credentials, listener)
         run_phases((Phase(PHASE, carry_out),), api, report, listener, step=journal.step)

@@ -10,6 +10,7 @@ from koprogo_fleet.cost import items
 from koprogo_fleet.ovh.volumes import (
     AVAILABLE,
     DELETING,
+    ERROR,
     IN_USE,
     Volume,
     create_volume,
@@ -84,7 +85,7 @@ class VolumeKind(Kind[VolumeSpec, Volume]):
 
     def failed(self, volume: Volume) -> str:
         """Return its status if that is one of OVH's many errors."""
-        return volume.status if volume.status.startswith("error") else ""
+        return volume.status if volume.status.startswith(ERROR) else ""
 
     def billed(self, wanted: Wanted[VolumeSpec]) -> items.Wanted:
         """Return its size and type."""

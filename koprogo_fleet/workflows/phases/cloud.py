@@ -15,6 +15,7 @@ from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.half_done import told_if_it_fails
 
 
 class RecordedHostKeys:
@@ -43,15 +44,16 @@ def cloud(run: Context) -> None:
     _money(run, wanted)
     if not run.dry_run:
         first_files = run.signatures.first_files if run.signatures else no_files
-        apply(
-            wanted,
-            run.api,
-            RecordedHostKeys(run.known_hosts),
-            confirmed=run.confirmed,
-            first_files=first_files,
-            keeper=run.vault,
-            listener=run.listener,
-        )
+        with told_if_it_fails(wanted, run.target.credentials, run.listener, run.vault):
+            apply(
+                wanted,
+                run.api,
+                RecordedHostKeys(run.known_hosts),
+                confirmed=run.confirmed,
+                first_files=first_files,
+                keeper=run.vault,
+                listener=run.listener,
+            )
 
 
 def _money(run: Context, wanted: Plan) -> None:
