@@ -127,9 +127,10 @@ def converges(around: Around, edits: list[tuple[Edit, Trouble]]) -> None:
         cloud = Cloud(Path(folder))
         cloud.machines.boot_seconds = 0.001
         try:
-            scene = Scene(cloud, around)
+            scene, servers = Scene(cloud, around), 1
             for edit, trouble in edits:
-                fleet = scene.fleet(edit)
+                servers = max(servers, edit["servers"])  # control planes do not go like that
+                fleet = scene.fleet(edit | {"servers": servers})
                 try_to_apply(scene, fleet, trouble)
             applied(scene, fleet)
 
@@ -166,7 +167,7 @@ ALL_OF_IT: Edit = {
 }
 
 
-@settings(IN_ITS_OWN_TIME, max_examples=5, derandomize=True)
+@settings(IN_ITS_OWN_TIME, max_examples=4, derandomize=True)
 @given(AROUND, RUNS)
 @example(EVERYTHING, [(ALL_OF_IT, Trouble(None, 12)), (ALL_OF_IT | {"gateway": "m", "ttl": 600}, NONE)])
 def test_it_converges(around: Around, edits: list[tuple[Edit, Trouble]]) -> None:
