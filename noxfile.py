@@ -85,7 +85,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare with Ansible, pyinfra and bare SSH, and write docs/reference/benchmarks.md; see ``-- converge --help``."""
+    """Compare with Ansible, pyinfra and bare SSH, or count OVH's calls: ``-- converge`` or ``-- cloud``; see ``-- --help``."""
     install(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs)
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks converge``: see ``--help``."""
+"""``python -m benchmarks converge`` and ``cloud``: see ``--help``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import cloud
 from benchmarks.bed import Bed
 from benchmarks.cases import CASES, OURS, QUICK, TOOLS, Case
 from benchmarks.endpoints import endpoints
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run what the command line says; return 0 if every goal is met."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the hosts are taken down then, too
+    if options.subject == "cloud":
+        return cloud.main(1 if options.quick else options.rounds, None if options.quick else options.output, _tell)
     if options.quick:
         cases: tuple[Case, ...] = QUICK
     else:
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description="Compare koprogo_fleet with its peers.")
-    parser.add_argument("subject", choices=["converge"], help="what is measured")
+    parser.add_argument("subject", choices=["converge", "cloud"], help="what is measured")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each tool in each case (default: 3)")
     parser.add_argument("--parallel", type=int, default=20, help="hosts at a time, for every tool (default: 20)")
     parser.add_argument(
@@ -59,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tool", action="append", choices=TOOLS, help="beside ours only this; may be repeated")
     parser.add_argument(
-        "--quick", action="store_true", help="see that it works: 3 endpoints, one round, nothing written"
+        "--quick",
+        action="store_true",
+        help="see that it works: one round, 3 endpoints or 20 instances, nothing written",
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "reference", help="where the page and the JSON are written"

@@ -43,12 +43,12 @@ class ToolFailed(Exception):
     """A tool did not do its work: there is nothing to measure."""
 
 
-def measure(command: Command, log: Path, *, timeout: float = 1800) -> Measured:
+def measure(command: Command, log: Path, *, timeout: float = 1800, expected: int = 0) -> Measured:
     """
     Run *command*, with its output in *log*.
 
     Raises:
-        ToolFailed: its exit status is not 0; carries the end of its output.
+        ToolFailed: its exit status is not the *expected* one; carries the end of its output.
     """
     environment = {**os.environ, **command.environment}
     with log.open("wb") as stdout, log.with_suffix(".err").open("wb") as stderr:
@@ -66,7 +66,7 @@ def measure(command: Command, log: Path, *, timeout: float = 1800) -> Measured:
             sampler.stop()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
     text = log.read_text(encoding="utf-8", errors="replace")
-    if status:
+    if status != expected:
         end = (text + log.with_suffix(".err").read_text(encoding="utf-8", errors="replace"))[-3000:]
         raise ToolFailed(f"{' '.join(command.arguments)}: exit status {status}\n{end}")
     spent = used.ru_utime + used.ru_stime - used_before.ru_utime - used_before.ru_stime

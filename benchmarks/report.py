@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import cloud_report
 from benchmarks.baseline import full
 from benchmarks.cases import ANSIBLE, FLOOR, OURS, PYINFRA, Case, Goal
 from benchmarks.rounds import Round, Terms
@@ -32,7 +33,7 @@ UNITS = {
 _WHOLE = 100
 """From here on nobody reads the digits after the point."""
 
-_HEADER = "<!-- Written by `nox -s bench -- converge`: run it again instead of editing this. -->\n"
+_HEADER = "<!-- Written by `nox -s bench -- converge` and `-- cloud`: run them again instead of editing this. -->\n"
 _DONE = """\
 A profile of the first version showed where it went, and this was done about it, the most costly first:
 
@@ -77,18 +78,23 @@ def summary(
     """Return all figures as plain values; *load* is what the machine was busy with before."""
     return {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": _processor(),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3),
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            "load": load,
-        },
+        "machine": machine(load),
         "versions": {tool: version(PACKAGES[tool]) for tool in sorted({t for case in cases for t in case.tools})},
         "parallel": terms.parallel,
         "rounds": terms.rounds,
         "cases": [_case(case, results[case.name], terms.fleet) for case in cases],
+    }
+
+
+def machine(load: float) -> dict[str, Any]:
+    """Return what this machine is; *load* is what it was busy with before."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load": load,
     }
 
 
@@ -118,15 +124,15 @@ def table(found: Mapping[str, Any]) -> str:
 
 def page(found: Mapping[str, Any]) -> str:
     """Return the page."""
-    machine = found["machine"]
+    place = found["machine"]
     versions = ", ".join(f"{tool} {number}" for tool, number in found["versions"].items())
     inside = [
         f"| {case['title']} | " + " | ".join(f"{case['inside'][part]:.2f} s" for part in case["inside"]) + " |"
         for case in found["cases"]
     ]
     conditions = (
-        f"Measured {found['measured']} on {machine['cores']} cores ({machine['processor']}), {machine['memory_gib']} GiB, "
-        f"Linux {machine['kernel']}, Python {machine['python']}, load before {machine['load']:.1f}; {versions} (the floor's "
+        f"Measured {found['measured']} on {place['cores']} cores ({place['processor']}), {place['memory_gib']} GiB, "
+        f"Linux {place['kernel']}, Python {place['python']}, load before {place['load']:.1f}; {versions} (the floor's "
         f"number is paramiko's). {found['parallel']} hosts at a time, {found['rounds']} rounds.\n"
     )
     return "\n".join(
@@ -142,6 +148,7 @@ def page(found: Mapping[str, Any]) -> str:
             *inside,
             "",
             _DONE,
+            *([cloud_report.section(found[cloud_report.NAME])] if cloud_report.NAME in found else []),
             "## How it is measured\n",
             _HOW,
         ]
@@ -149,9 +156,12 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def write(found: Mapping[str, Any], directory: Path) -> None:
-    """Write the page and the JSON into *directory*."""
-    (directory / "benchmarks.md").write_text(page(found), encoding="utf-8")
-    (directory / "benchmarks.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    """Write the page and the JSON into *directory*; what the other subject has measured stays."""
+    path = directory / "benchmarks.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    together = {**before, **found}
+    path.write_text(json.dumps(together, indent=2) + "\n", encoding="utf-8")
+    (directory / "benchmarks.md").write_text(page(together), encoding="utf-8")
 
 
 def _case(case: Case, runs: Mapping[str, tuple[Round, ...]], fleet: Path) -> dict[str, Any]:

@@ -28,14 +28,14 @@ def sync(
     from koprogo_fleet.cli.render import PeopleView, people_console
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows.inventory import sync_inventory
-    from koprogo_fleet.workflows.target import choose, open_target
+    from koprogo_fleet.workflows.target import choose, open_cloud
 
     choice = choose(target)
     console = people_console()
     with PeopleView(console) as view:
         view.target(choice.kind, choice.reason)
         directory = ensure_inventory(inventory, choice.environment, view.event)
-        found = sync_inventory(directory, open_target(choice, view.event, lab), view.event, force=force)
+        found = sync_inventory(directory, open_cloud(choice, view.event, lab), view.event, force=force)
         view.pause()
         for difference in found.differences:
             console.print(f"  {difference}", highlight=False, markup=False)

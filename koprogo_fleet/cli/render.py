@@ -26,6 +26,9 @@ PIPE_WIDTH = 120
 QUIET_SECONDS = 20.0
 """Without a terminal, a wait becomes a line when it has lasted so long, and again each time it has."""
 
+LONG_PAUSE = 5.0
+"""A pause of so many seconds is told before it begins: nothing else will be heard while it lasts."""
+
 
 def people_console(*, stderr: bool = False) -> Console:
     """Return a console as wide as the terminal; in a pipe wide enough for a table."""
@@ -139,7 +142,8 @@ class PeopleView:
     def _wait(self, wait: Waiting) -> None:
         now = self._clock()
         with self._lock:
-            if now - self._quiet_since.setdefault(wait.condition, now) < QUIET_SECONDS:
+            waited = now - self._quiet_since.setdefault(wait.condition, now)
+            if wait.pause < LONG_PAUSE and waited < QUIET_SECONDS:
                 return
             self._quiet_since[wait.condition] = now
         text = f"waiting for {wait.condition} - {wait.observation} ({duration(wait.seconds_left)} left)"

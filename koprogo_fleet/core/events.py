@@ -37,13 +37,15 @@ class Waiting:
     """
     Something is being waited for: the *condition*, what was seen last, and when we give up (seconds left).
 
-    *host* is set where it is one host's, see :func:`on_host`.
+    *host* is set where it is one host's, see :func:`on_host`. *pause* is how long nothing will be seen, where that is known
+    to be worth telling at once.
     """
 
     condition: str
     observation: str
     seconds_left: float
     host: str | None = None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)

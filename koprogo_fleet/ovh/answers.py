@@ -51,16 +51,16 @@ _BY_MESSAGE: dict[str, _Explanation] = {
 }
 
 
-def decode(response: requests.Response, method: str, path: str) -> Any:
+def decode(response: requests.Response, method: str, path: str, *, void: bool = False) -> Any:
     """
-    Return the JSON of a successful answer (None without a body).
+    Return the JSON of a successful answer; where the call is *void*, one without a body is None.
 
     Raises:
         OvhRefused: 401, 403.
         OvhNotFound: 404, 460.
         OvhConflict: 409.
         OvhRateLimited: 429, with ``retry_after`` in seconds where the answer says it.
-        OvhUnavailable: 408, 5xx, or a success that is not JSON.
+        OvhUnavailable: 408, 5xx, or a success that is not JSON, or empty although it should say something.
         OvhError: any other status.
     """
     try:
@@ -68,7 +68,7 @@ def decode(response: requests.Response, method: str, path: str) -> Any:
         is_json = True
     except json.JSONDecodeError:
         body, is_json = None, False
-    if response.ok and is_json:
+    if response.ok and is_json and (response.content or void):
         return body
     message = _message(body) if is_json else ""
     seen = f"{method} {path}: {response.status_code} {message or _readable(response)}"
@@ -118,7 +118,7 @@ def _message(body: Any) -> str:
 
 def _readable(response: requests.Response) -> str:
     text = " ".join(response.text[:200].split())
-    return f"{response.reason or 'no reason given'}, and not JSON but {text!r}" if text else response.reason
+    return f"{response.reason or 'no reason given'}, and not JSON but {text!r}" if text else f"{response.reason}, empty"
 
 
 def _explain(message: str, body: Any, status: int) -> _Explanation | None:

@@ -87,26 +87,32 @@ class OvhApi:
         """POST *body* with the application key alone, as one asks for a consumer key."""
         return self._call("POST", path, body, signed=False)
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """POST *body* as JSON. After :class:`OvhUnavailable` it may have been done: look, do not call again."""
-        return self._call("POST", path, body)
+    def post(self, path: str, body: Any = None, *, void: bool = False) -> Any:
+        """
+        POST *body* as JSON. After :class:`OvhUnavailable` it may have been done: look, do not call again.
+
+        *void* says that this call has no answer; from any other, an empty one is a lost one.
+        """
+        return self._call("POST", path, body, void=void)
 
     def put(self, path: str, body: Any) -> Any:
         """PUT *body* as JSON."""
-        return self._call("PUT", path, body)
+        return self._call("PUT", path, body, void=True)
 
     def delete(self, path: str) -> Any:
         """DELETE *path*."""
-        return self._call("DELETE", path, None)
+        return self._call("DELETE", path, None, void=True)
 
-    def _call(self, method: str, path: str, body: Any, *, signed: bool = True) -> Any:
+    def _call(self, method: str, path: str, body: Any, *, signed: bool = True, void: bool = False) -> Any:
         call = f"{method} {path}"
         if not signed:
             return self._retrying(call, lambda error: _may_retry(error, method))(
                 self._send, method, path, body, signed=False
             )
         self._retrying(call, lambda error: isinstance(error, OvhError) and error.temporary)(self._prepare)
-        return self._retrying(call, lambda error: _may_retry(error, method))(self._call_with_clock, method, path, body)
+        return self._retrying(call, lambda error: _may_retry(error, method))(
+            self._call_with_clock, method, path, body, void=void
+        )
 
     def _retrying(self, call: str, predicate: Callable[[BaseException], bool]) -> Retrying:
         return Retrying(
@@ -122,32 +128,32 @@ class OvhApi:
         with _no_answer("GET", "/auth"):
             self._transport.prepare()
 
-    def _call_with_clock(self, method: str, path: str, body: Any) -> Any:
+    def _call_with_clock(self, method: str, path: str, body: Any, *, void: bool) -> Any:
         try:
-            return self._send(method, path, body)
+            return self._send(method, path, body, void=void)
         except OvhError as error:
             if not answers.is_invalid_signature(error):
                 raise
         self._transport.renew()
         self._prepare()
-        return self._send(method, path, body)
+        return self._send(method, path, body, void=void)
 
-    def _send(self, method: str, path: str, body: Any, *, signed: bool = True) -> Any:
+    def _send(self, method: str, path: str, body: Any, *, signed: bool = True, void: bool = False) -> Any:
         call = f"{method} {path}"
         self._bucket.take(lambda seconds: self._waiting(call, "held back to a fair pace", seconds))
         with _no_answer(method, path):
             response = self._transport.send(method, path, body, signed=signed)
-        return answers.decode(response, method, path)
+        return answers.decode(response, method, path, void=void)
 
     def _tell(self, call: str, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         seconds = state.next_action.sleep if state.next_action else 0.0
         what = "rate-limited" if isinstance(error, OvhRateLimited) else f"{error}; waiting"
-        self._waiting(call, what, seconds)
+        self._waiting(call, what, seconds, pause=seconds)
 
-    def _waiting(self, call: str, what: str, seconds: float) -> None:
+    def _waiting(self, call: str, what: str, seconds: float, *, pause: float = 0.0) -> None:
         until = datetime.now().astimezone() + timedelta(seconds=seconds)
-        self._listener(Waiting(f"OVH API: {call}", f"{what} until {until:%H:%M:%S}", seconds))
+        self._listener(Waiting(f"OVH API: {call}", f"{what} until {until:%H:%M:%S}", seconds, pause=pause))
 
 
 def _with_query(path: str, query: Mapping[str, str | None]) -> str:

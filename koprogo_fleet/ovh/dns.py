@@ -107,7 +107,7 @@ def delete_record(api: OvhApi, zone: str, record_id: int) -> None:
 
 def refresh_zone(api: OvhApi, zone: str) -> None:
     """Publish what was changed since the last time."""
-    api.post(f"/domain/zone/{zone}/refresh")
+    api.post(f"/domain/zone/{zone}/refresh", void=True)
 
 
 def _if_there(api: OvhApi, zone: str, record_id: int) -> DnsRecord | None:

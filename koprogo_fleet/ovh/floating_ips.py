@@ -96,7 +96,7 @@ def attach_to_load_balancer(
 
 def detach_floating_ip(api: OvhApi, region: str, floating_ip_id: str) -> None:
     """Let a floating IP lead nowhere; it stays, and costs."""
-    api.post(api.in_project(f"/region/{region}/floatingip/{floating_ip_id}/detach"))
+    api.post(api.in_project(f"/region/{region}/floatingip/{floating_ip_id}/detach"), void=True)
 
 
 def delete_floating_ip(api: OvhApi, region: str, floating_ip_id: str) -> None:

@@ -145,7 +145,7 @@ def delete_instance(api: OvhApi, instance_id: str) -> None:
 
 def start_instance(api: OvhApi, instance_id: str) -> None:
     """Switch a stopped instance on. What else is done to one is in :mod:`koprogo_fleet.ovh.instance_actions`."""
-    api.post(api.in_project(f"/instance/{instance_id}/start"))
+    api.post(api.in_project(f"/instance/{instance_id}/start"), void=True)
 
 
 def stop_instance(api: OvhApi, instance_id: str) -> None:
@@ -155,12 +155,12 @@ def stop_instance(api: OvhApi, instance_id: str) -> None:
     That it is billed as before is said by OVH's guide "Shelve or pause an instance" (2026-02-27; ovh/docs,
     ``pages/public_cloud/compute/suspend_or_pause_an_instance``), whose *Turn off* this is.
     """
-    api.post(api.in_project(f"/instance/{instance_id}/stop"))
+    api.post(api.in_project(f"/instance/{instance_id}/stop"), void=True)
 
 
 def reboot_instance(api: OvhApi, instance_id: str, *, hard: bool = False) -> None:
     """Reboot an instance; *hard* pulls the plug."""
-    api.post(api.in_project(f"/instance/{instance_id}/reboot"), {"type": "hard" if hard else "soft"})
+    api.post(api.in_project(f"/instance/{instance_id}/reboot"), {"type": "hard" if hard else "soft"}, void=True)
 
 
 def list_interfaces(api: OvhApi, instance_id: str) -> tuple[InstanceInterface, ...]:

@@ -101,7 +101,7 @@ def delete_container(api: OvhApi, region: str, name: str) -> None:
 
 def grant_container(api: OvhApi, region: str, name: str, user_id: int, role: str = READ_WRITE) -> None:
     """Give a project user a *role* on one container: :data:`READ_WRITE`, :data:`READ_ONLY`, :data:`ADMIN`, :data:`DENY`."""
-    api.post(api.in_project(f"/region/{region}/storage/{name}/policy/{user_id}"), {"roleName": role})
+    api.post(api.in_project(f"/region/{region}/storage/{name}/policy/{user_id}"), {"roleName": role}, void=True)
 
 
 def _container(item: dict[str, Any]) -> Container:

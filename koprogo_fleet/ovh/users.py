@@ -110,7 +110,7 @@ def get_s3_policy(api: OvhApi, user_id: int) -> Mapping[str, Any] | None:
 
 def set_s3_policy(api: OvhApi, user_id: int, policy: Mapping[str, Any]) -> None:
     """Replace what the user may do by an S3 policy document (``Statement``, ``Action``, ``Resource``)."""
-    api.post(api.in_project(f"/user/{user_id}/policy"), {"policy": json.dumps(policy)})
+    api.post(api.in_project(f"/user/{user_id}/policy"), {"policy": json.dumps(policy)}, void=True)
 
 
 def _user(item: dict[str, Any]) -> ProjectUser:

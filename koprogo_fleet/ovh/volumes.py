@@ -12,6 +12,8 @@ IN_USE = "in-use"
 EXTENDING = "extending"
 DELETING = "deleting"
 DETACHING = "detaching"
+ERROR = "error"
+"""All of OVH's error states of a volume begin so: "error", "error_extending", "error_deleting"."""
 
 
 @dataclass(frozen=True)

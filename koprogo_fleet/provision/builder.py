@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, NamedTuple
 
 from koprogo_fleet.core.errors import OvhError, OvhNotFound, OvhUnavailable
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.wait import NotYet
 from koprogo_fleet.provision.kind import Existing, Kind, Spec, Value, Wanted
-from koprogo_fleet.provision.once import create_once
+from koprogo_fleet.provision.once import create_once, once_known
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.step import Action, Step
 
@@ -19,6 +19,13 @@ _REFUSED_FOR_NOW = {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT}
 OVH's answers to a deletion while something that just went still counts (terraform-provider-ovh, issue 162), and to a
 change that is under way already.
 """
+
+
+class _Ended(NamedTuple, Generic[Value]):
+    """What waiting for an object came to: it is ready, or *failed* so; None: it failed and is not there."""
+
+    existing: Existing[Value] | None
+    failed: str = ""
 
 
 class Builder:
@@ -65,39 +72,63 @@ class Builder:
             found = (item for item in kind.existing(site.lists, site.fleet) if item.name == wanted.name)
             return next((item.id for item in found if item.id not in self._gone), None)
 
-        created = create_once(site, str(ref), lambda: kind.create(wanted, site), find)
+        def create() -> str:
+            return kind.create(wanted, site)
+
+        make = (lambda: once_known(site, str(ref), create)) if wanted.needs else create
+        created = create_once(site, str(ref), make, find)
         site.listener(Note(f"{ref} created ({created})"))
         return created
 
     def _finish(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], found: str, *, ours: bool) -> Existing[Value]:
         """Wait for what was created; if it failed and nobody has used it (surely not if it is *ours*), once more."""
-        what, existing = f"{wanted.name}: the {kind.noun}", self._ended(kind, wanted, found)
-        failed = kind.failed(existing.value)
-        if not failed:
+        what, (existing, failed) = f"{wanted.name}: the {kind.noun}", self._ended(kind, wanted, found)
+        if existing is None:
+            self._site.listener(Note(f"{what} came to nothing ({failed}); it is asked for once more"))
+            found = self._create_after(kind, wanted, f"{what} came to nothing ({failed})")
+        elif not failed:
             return existing
-        if not ours and kind.lived(existing.value):
+        elif not ours and kind.lived(existing.value):
             raise OvhError(f"{what} ({found}) ended in {failed}", next_step="look at it in the OVH manager")
-        self._site.listener(Note(f"{what} ended in {failed}; it is deleted and created once more"))
-        self._delete(kind, existing)
-        found = self._create(kind, wanted)
-        existing = self._ended(kind, wanted, found)
-        if failed := kind.failed(existing.value):
+        else:
+            self._site.listener(Note(f"{what} ended in {failed}; it is deleted and created once more"))
+            self._delete(kind, existing)
+            found = self._create(kind, wanted)
+        existing, failed = self._ended(kind, wanted, found)
+        if existing is None or failed:
             raise OvhError(
-                f"{what} ({found}) ended in {failed} twice",
+                f"{what} ({found}) {'ended in' if existing else 'came to nothing:'} {failed} twice",
                 cause=kind.failure_cause(wanted),
                 next_step="run the command again later, or change fleet.yaml: another flavor, size or region",
             )
         return existing
+
+    def _create_after(self, kind: Kind[Spec, Any], wanted: Wanted[Spec], failure: str) -> str:
+        """Create it once more; where OVH refuses that, *failure* is the reason."""
+        try:
+            return self._create(kind, wanted)
+        except OvhUnavailable:
+            raise
+        except OvhError as error:
+            raise OvhError(
+                f"{failure}, and OVH refuses to do it again: {error.seen}",
+                method=error.method,
+                path=error.path,
+                status=error.status,
+                query_id=error.query_id,
+                cause=kind.failure_cause(wanted),
+                next_step=f"look at {kind.ref(wanted.name)} in the OVH manager, then run the command again",
+            ) from error
 
     def _change(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], existing: Existing[Value]) -> Existing[Value]:
         try:
             kind.change(wanted, existing, self._site)
         except OvhUnavailable:
             self._change_again(kind, wanted, self._listed(kind, existing.id) or existing)
-        now = self._ended(kind, wanted, existing.id)
-        if failed := kind.failed(now.value):
+        now, failed = self._ended(kind, wanted, existing.id)
+        if now is None or failed:
             raise OvhError(
-                f"{wanted.name}: the {kind.noun} ({now.id}) was changed and ended in {failed}",
+                f"{wanted.name}: the {kind.noun} ({existing.id}) was changed and ended in {failed}",
                 next_step="look at it in the OVH manager",
             )
         return now
@@ -112,18 +143,24 @@ class Builder:
             if error.status not in _REFUSED_FOR_NOW:
                 raise
 
-    def _ended(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], found: str) -> Existing[Value]:
-        """Wait until the object is ready, or has failed."""
-        start = time.monotonic()
+    def _ended(self, kind: Kind[Spec, Value], wanted: Wanted[Spec], found: str) -> _Ended[Value]:
+        """Wait until the object is ready, or has failed, or will surely not come."""
+        start = undone_since = time.monotonic()
 
-        def look() -> Existing[Value]:
-            seconds = f"{time.monotonic() - start:.0f} s"
-            existing = self._listed(kind, found)
+        def look() -> _Ended[Value]:
+            nonlocal undone_since
+            now = time.monotonic()
+            existing, undone = self._listed(kind, found), kind.undone(wanted, self._site.lists)
+            if not undone:
+                undone_since = now
+            elif now - undone_since >= self._site.limits.late_list:
+                return _Ended(None, undone)
             if existing is None:
-                raise NotYet(f"not in the list, {seconds}")
-            if not kind.failed(existing.value) and (lacking := kind.lacks(wanted, existing.value)):
-                raise NotYet(f"{lacking}, {seconds}")
-            return existing
+                raise NotYet(f"{undone or 'not in the list'}, {now - start:.0f} s")
+            failed = kind.failed(existing.value)
+            if not failed and (lacking := kind.lacks(wanted, existing.value)):
+                raise NotYet(f"{lacking}, {now - start:.0f} s")
+            return _Ended(existing, failed)
 
         return self._site.wait(
             f"{wanted.name}: {kind.noun} {kind.ready_when}",

@@ -168,6 +168,15 @@ class Kind(ABC, Generic[Spec, Value]):
         """Return what the object that was asked for lacks until others can use it ("status BUILD"), or nothing."""
         return ""
 
+    def undone(self, _wanted: Wanted[Spec], _lists: Lists) -> str:
+        """
+        Return what shows that the object which was asked for will not come ("volume in status available"), or nothing.
+
+        It may be said too early, while OVH's lists are late: it counts once it has been so for
+        :attr:`~koprogo_fleet.provision.site.Limits.late_list`. Nothing is deleted for it; the object is asked for once more.
+        """
+        return ""
+
     def failed(self, _value: Value) -> str:
         """Return the state in which it failed ("ERROR"), or nothing."""
         return ""

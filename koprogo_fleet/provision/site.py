@@ -62,10 +62,12 @@ class Limits:
     """
     How long waits may take, and how often is looked at first; in seconds.
 
-    *ready* replaces what the kinds say about themselves, by their nouns.
+    *late_list* is how long a list may show what is not so any more. *ready* replaces what the kinds say about themselves,
+    by their nouns.
     """
 
     lost_answer: float = 20.0
+    late_list: float = 10.0
     deletion: float = 300.0
     look_every: float = 1.0
     ready: Mapping[str, float] = field(default_factory=dict)

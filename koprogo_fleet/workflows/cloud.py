@@ -19,9 +19,10 @@ from koprogo_fleet.provision.apply import apply
 from koprogo_fleet.provision.bill import PlanCost
 from koprogo_fleet.provision.plan import Plan
 from koprogo_fleet.provision.saved import plan_from_json, plan_to_json
-from koprogo_fleet.provision.site import no_files
+from koprogo_fleet.provision.site import Limits, no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.certificates import signatures
+from koprogo_fleet.workflows.half_done import told_if_it_fails
 from koprogo_fleet.workflows.ovh import FleetAtOvh, budget_of, open_fleet
 from koprogo_fleet.workflows.phases.cloud import RecordedHostKeys
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
@@ -81,6 +82,7 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
     report: Report,
     confirm: Confirm,
     budget: Decimal | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """
     Carry out exactly the plan that was saved in *path*; nothing at all if fleet.yaml or an object has moved since.
@@ -94,6 +96,7 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
         report: takes the differences.
         confirm: shown the plan before anything is done.
         budget: what the fleet may cost a month, instead of what fleet.yaml says.
+        limits: how long its waits may take.
 
     Raises:
         InputError: there is no such file, or it is no saved plan.
@@ -113,15 +116,17 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
 
         def carry_out(here: FleetAtOvh) -> None:
             report.differences += shown.differences
-            apply(
-                shown,
-                here.api,
-                RecordedHostKeys(KnownHosts(directory / KNOWN_HOSTS)),
-                confirmed=confirmed,
-                first_files=signs.first_files if signs else no_files,
-                keeper=here.keeper,
-                listener=listener,
-            )
+            with told_if_it_fails(shown, target.credentials, listener, here.keeper):
+                apply(
+                    shown,
+                    here.api,
+                    RecordedHostKeys(KnownHosts(directory / KNOWN_HOSTS)),
+                    confirmed=confirmed,
+                    first_files=signs.first_files if signs else no_files,
+                    keeper=here.keeper,
+                    listener=listener,
+                    limits=limits,
+                )
 
         run_phases((Phase(PHASE, carry_out),), here, report, listener, step=journal.step)
 

@@ -18,13 +18,13 @@ from koprogo_fleet.inventory.sync import Synced, hosts_before, known_ports, sync
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.certificates import signatures
-from koprogo_fleet.workflows.target import CloudTarget, Target
+from koprogo_fleet.workflows.target import CloudTarget
 
 READ_SECONDS = 10.0
 """How long OVH is waited for where the files can be shown instead."""
 
 
-def sync_inventory(directory: Path, target: Target, listener: Listener, *, force: bool = False) -> Synced:
+def sync_inventory(directory: Path, target: CloudTarget, listener: Listener, *, force: bool = False) -> Synced:
     """
     Write what the API shows into the files of *directory*, and each address beside its host key.
 

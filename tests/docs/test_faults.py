@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from pages import ROOT, page
 
 ROWS = page("docs/reference/faults.md").rows()
-CASES = ("1", "2", "5", "15", "16", "17", "18", "19", "20", "28", "29", "30")
+CASES = (
+    "1",
+    "2",
+    "5",
+    "6",
+    "7",
+    "8",
+    "9",
+    "10",
+    "11",
+    "12",
+    "15",
+    "16",
+    "17",
+    "18",
+    "19",
+    "20",
+    "21",
+    "28",
+    "29",
+    "30",
+)
 NAMED = [tuple(named.split("::")) for row in ROWS for named in re.findall(r"`([^`]+::[^`]+)`", row[-1])]
 
 
@@ -30,3 +52,13 @@ def test_the_lab_s_tests_are_all_named() -> None:
     written = re.findall(r"^def (test_\w+)\(", (ROOT / path).read_text(), re.MULTILINE)
 
     assert sorted(written) == sorted(name for where, name in NAMED if where == path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests/contract/ovh").glob("test_fault_cases*.py")), ids=lambda path: path.stem
+)
+def test_the_api_s_tests_are_all_named(path: Path) -> None:
+    """Each test of a fault of OVH's API stands at its case, whose number its name begins with."""
+    for name in re.findall(r"^def (test_\d\w+)\(", path.read_text(), re.MULTILINE):
+        (number, *_) = re.findall(r"\d+", name)
+        assert any(row[0] == number and f"{path.name}::{name}`" in row[-1] for row in ROWS), name

@@ -18,7 +18,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from koprogo_fleet.lab.machines import Appliances, Machines
-from koprogo_fleet.lab.ovh_api import faults, grants, owned, validation_page
+from koprogo_fleet.lab.ovh_api import faults, grants, mishaps, owned, validation_page
 from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import ApiError, bad_request
 from koprogo_fleet.lab.ovh_api.faults import Kind
@@ -30,9 +30,6 @@ from koprogo_fleet.lab.ovh_api.traffic import Traffic
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-_HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-
 
 _WITHOUT_LOGIN = ("/auth/time", "/order/catalog/public/cloud")
 _PUBLISHED_DNS = "/lab/dns/"
@@ -77,6 +74,7 @@ class Emulator:
         self._log = log
         self._log_lock = threading.Lock()
         self._clock = clock
+        self._late = mishaps.LateLists()
         self.lifecycle.resume()
         self._traffic = Traffic(state, appliances, machines.public_subnet) if appliances else None
 
@@ -118,22 +116,15 @@ class Emulator:
         path = _below_version(request.path)
         consumer = self._consumer(request, path)
         fault = faults.take(self.state, request.method, path)
-        kind = fault["kind"] if fault else None
-        if kind == Kind.RATE_LIMITED:
-            response = _json(ApiError(429, "Too many requests").body, HTTPStatus.TOO_MANY_REQUESTS)
-            response.headers["Retry-After"] = str(int(fault["seconds"])) if fault else "0"
-            return response
-        if kind == Kind.REFUSED:
-            raise ApiError(403, "This call has not been granted")
-        if kind == Kind.HTML_500:
-            return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
-        answer = self._route(request, kind, fault["seconds"] if fault else 0.0, consumer)
-        if kind == Kind.HTML_500_AFTER_SUCCESS:
-            return Response(_HTML, HTTPStatus.BAD_GATEWAY, content_type="text/html")
-        if kind == Kind.TIMEOUT_AFTER_SUCCESS and fault:
-            time.sleep(fault["seconds"])
-            raise ConnectionAbortedError("fault: no answer")  # werkzeug's server closes the connection
-        return answer
+        if fault and (failed := mishaps.instead(fault)):
+            return failed
+        kind, seconds = (fault["kind"], fault["seconds"]) if fault else (None, 0.0)
+        answer = self._route(request, kind, seconds, consumer)
+        if kind == Kind.LATE_LISTS:
+            self._late.begin(seconds)
+        if request.method == "GET" and path.startswith("/cloud/project/"):
+            answer = self._late.passed(request.full_path, answer)
+        return mishaps.afterwards(fault, answer) if fault else answer
 
     def _consumer(self, request: Request, path: str) -> Record | None:
         """Check who asks, and whether it is granted; return the record of a consumer key with limited rights."""

@@ -2,7 +2,8 @@
 Failures on demand, for tests: ``POST /lab/faults``.
 
 A fault is ``{"method": "POST", "path": "/cloud/project/*/instance", "kind": "429", "times": 1}``, with ``"seconds"``
-where the kind has a duration. Faults are part of the state: a restart keeps them.
+where the kind has a duration, ``"status"`` where it is a page, and ``"skip"``: so many calls are spared before. Faults are
+part of the state: a restart keeps them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,29 @@ class Kind(StrEnum):
     RATE_LIMITED = "429"
     """Refused, with ``Retry-After: seconds``."""
 
+    RATE_LIMITED_BARE = "429-bare"
+    """Refused, without a word of when."""
+
     HTML_500 = "500-html"
-    """A proxy's page instead of an answer; nothing was done."""
+    """A proxy's page instead of an answer, with *status* (502 unless said); nothing was done."""
 
     HTML_500_AFTER_SUCCESS = "500-html-after-success"
-    """A proxy's page instead of an answer; it was done."""
+    """The same, and it was done."""
+
+    EMPTY = "204"
+    """It was done; the answer is empty."""
+
+    TRUNCATED = "truncated"
+    """It was done; the answer's JSON ends in the middle."""
+
+    LATE_LISTS = "late-lists"
+    """It was done; for *seconds* nothing shows it: whatever was read before is answered as it was."""
+
+    NOT_FOUND = "404"
+    """What the call is about is not found, although it exists."""
+
+    QUOTA = "quota"
+    """The project's quota is used up. OVH's own words for it are not documented."""
 
     TIMEOUT_AFTER_SUCCESS = "timeout-after-success"
     """It was done; *seconds* later the connection ends without an answer."""
@@ -48,6 +67,9 @@ class Kind(StrEnum):
     IN_ERROR = "in-error"
     """The operation or task that the call begins fails; what it was to create or change is in error."""
 
+    ATTACH_FAILS = "attach-fails"
+    """The volume is not attached, and is available again."""
+
     SLOW = "slow"
     """The operation or task that the call begins takes *seconds*."""
 
@@ -67,8 +89,8 @@ def add(state: State, body: Any) -> Record:
     """
     if not isinstance(body, dict):
         raise bad_request("a fault is an object")
-    fault = {"method": "*", "path": "*", "times": 1, "seconds": 0.0, **body}
-    if unknown := fault.keys() - {"method", "path", "times", "seconds", "kind"}:
+    fault = {"method": "*", "path": "*", "times": 1, "seconds": 0.0, "status": 502, "skip": 0, **body}
+    if unknown := fault.keys() - {"method", "path", "times", "seconds", "status", "skip", "kind"}:
         raise bad_request(f"a fault has no {sorted(unknown)}")
     if fault.get("kind") not in list(Kind):
         raise bad_request(f"kind is one of {', '.join(Kind)}")
@@ -91,6 +113,9 @@ def take(state: State, method: str, path: str) -> Record | None:
     with state.change() as data:
         fault = next((fault for fault in data["faults"] if _matches(fault, method, path)), None)
         if fault is None:
+            return None
+        if fault.get("skip"):
+            fault["skip"] -= 1
             return None
         fault["times"] -= 1
         if fault["times"] <= 0:

@@ -22,6 +22,9 @@ from koprogo_fleet.lab.ovh_api.state import Record, State
 _log = logging.getLogger(__name__)
 
 
+_NOT_ATTACHED = {"status": "available", "attached_to": None}
+"""What Nova leaves when it cannot attach a volume: Cinder has it back, free (compute manager, ``unreserve_volume``)."""
+
 Effect = Callable[[Record, Record], None]
 """Changes the state as a job (the second argument) says; where its *fault* is "in-error", to what a failure leaves."""
 
@@ -93,7 +96,7 @@ class Lifecycle:
                 changes = self._work[collection][task](record)
             except (KoprogoError, OSError) as error:
                 _log.exception("%s of %s %s", task, collection, record_id)
-                changes = {"status": "error" if collection == "volumes" else "ERROR", "fault": str(error)}
+                changes = _left_by(collection, task) | {"fault": str(error)}
             with self._state.change() as data:
                 if changes is None:
                     _forget(data, collection, record_id)
@@ -115,6 +118,10 @@ class Lifecycle:
         return {"status": "available"}
 
     def _attach_volume(self, record: Record) -> Record:
+        if record.get("fault") == Kind.ATTACH_FAILS:
+            return _NOT_ATTACHED
+        if record.get("fault") == Kind.IN_ERROR:
+            return {"status": "error", "attached_to": None}
         self._machines.attach_volume(record["attached_to"], record["id"], record["size"])
         return {"status": "in-use"}
 
@@ -142,6 +149,13 @@ class Lifecycle:
         if record["purged"]:
             return None
         return {"status": "failed" if record["fault"] == Kind.IN_ERROR else "done", "finished": time.time()}
+
+
+def _left_by(collection: str, task: str) -> Record:
+    """Return what a task that failed leaves behind."""
+    if task == "attach":
+        return _NOT_ATTACHED
+    return {"status": "error" if collection == "volumes" else "ERROR"}
 
 
 def _forget(data: Record, collection: str, record_id: str) -> None:

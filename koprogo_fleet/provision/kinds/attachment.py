@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.ovh.volumes import DETACHING, IN_USE, Volume, attach_volume, detach_volume
+from koprogo_fleet.ovh.volumes import (
+    AVAILABLE,
+    DETACHING,
+    ERROR,
+    IN_USE,
+    Volume,
+    attach_volume,
+    detach_volume,
+)
 from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Replace, Verdict, Wanted
 from koprogo_fleet.provision.kinds.instance import INSTANCE, INSTANCES
 from koprogo_fleet.provision.kinds.volume import VOLUME, VOLUMES
@@ -63,6 +71,21 @@ class AttachmentKind(Kind[None, Volume]):
         """Return the volume's status until it is in use."""
         return "" if volume.status == IN_USE else f"status {volume.status}"
 
+    def undone(self, wanted: Wanted[None], lists: Lists) -> str:
+        """
+        Return the status of a volume that is free again, or in error.
+
+        Nova gives a volume that it cannot attach back to Cinder, which makes it available (compute manager,
+        ``_attach_volume``: ``unreserve_volume``, later ``attachment_delete``); what went wrong is told in the instance's
+        actions, which OVH's API does not show.
+        """
+        found = (item for item in lists.of(VOLUMES) if item.name == wanted.name)
+        return next((f"volume in status {item.status}" for item in found if _cannot_come(item)), "")
+
+    def failure_cause(self, wanted: Wanted[None]) -> str:
+        """Return that nobody tells; the volume keeps what it holds."""
+        return f"OVH gives no reason; volume {wanted.name} keeps what it holds"
+
     def create(self, wanted: Wanted[None], site: Site) -> str:
         """Attach it."""
         volume, instance = site.need(VOLUME, wanted.name), site.need(INSTANCE, wanted.name)
@@ -76,6 +99,10 @@ class AttachmentKind(Kind[None, Volume]):
 
 
 ATTACHMENT = AttachmentKind()
+
+
+def _cannot_come(volume: Volume) -> bool:
+    return volume.status.startswith(ERROR) or (volume.status == AVAILABLE and not volume.attached_to)
 
 
 def _id(volume: str, *instances: str) -> str:

@@ -19,6 +19,7 @@ from koprogo_fleet.provision.kinds.ssh_key import SSH_KEY, ssh_key_name
 from koprogo_fleet.provision.kinds.subnet import SUBNET, subnet_name
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.names import pool_of
+from koprogo_fleet.provision.quota import QUOTAS, refuse_over_quota
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.user_data import NodeIdentity, user_data
 from koprogo_fleet.provision.view import View
@@ -44,7 +45,7 @@ class InstanceKind(Kind[Node, Instance]):
     """Instances, read in all regions: a node found in another one is a mistake to report."""
 
     noun = "instance"
-    lists = (INSTANCES, FLAVORS, IMAGES, PUBLIC_NETWORKS)
+    lists = (INSTANCES, FLAVORS, IMAGES, PUBLIC_NETWORKS, QUOTAS)
     ready_when = "ACTIVE with a public and a vRack address"
     seconds = 900.0
     holds_data = True
@@ -90,12 +91,12 @@ class InstanceKind(Kind[Node, Instance]):
             OvhNotFound: the region has no public network.
         """
         there = {instance.name for instance in view.of(INSTANCES)}  # what replaces another needs no more than it
-        count = Counter(_flavor(view, wanted.spec) for wanted in new if wanted.name not in there)
+        more = [_flavor(view, wanted.spec) for wanted in new if wanted.name not in there]
         for wanted in new:
             _flavor(view, wanted.spec)
             _image(view, view.fleet, wanted.spec)
             public_network_in(view.of(PUBLIC_NETWORKS), wanted.spec.region)
-        for flavor, number in count.items():
+        for flavor, number in Counter(more).items():
             if not flavor.available or flavor.quota < number:
                 raise InputError(
                     f"{number} new {flavor.name} in {flavor.region}, but OVH allows "
@@ -103,6 +104,7 @@ class InstanceKind(Kind[Node, Instance]):
                     cause="the project's quota, or the region's stock",
                     next_step="ask for more in the OVH manager (Quota and Regions), or change flavor, count or region",
                 )
+        refuse_over_quota(view, ((flavor.region, {"instances": 1, "cores": flavor.vcpus}) for flavor in more))
 
     def compare(self, wanted: Wanted[Node], existing: Existing[Instance], view: View) -> Iterator[Verdict]:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from koprogo_fleet.core.fleet import Fleet
@@ -10,6 +10,7 @@ from koprogo_fleet.cost import items
 from koprogo_fleet.ovh.volumes import (
     AVAILABLE,
     DELETING,
+    ERROR,
     IN_USE,
     Volume,
     create_volume,
@@ -20,6 +21,7 @@ from koprogo_fleet.ovh.volumes import (
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Replace, Verdict, Wanted
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.names import pool_of
+from koprogo_fleet.provision.quota import QUOTAS, refuse_over_quota
 from koprogo_fleet.provision.site import Site
 from koprogo_fleet.provision.view import View
 
@@ -42,7 +44,7 @@ class VolumeKind(Kind[VolumeSpec, Volume]):
     """Volumes, named like their nodes. Terraform's provider waits six minutes for one, too."""
 
     noun = "volume"
-    lists = (VOLUMES,)
+    lists = (VOLUMES, QUOTAS)
     ready_when = "ready"
     seconds = 360.0
     holds_data = True
@@ -66,6 +68,17 @@ class VolumeKind(Kind[VolumeSpec, Volume]):
         """Return its size, type and region."""
         return str(wanted.spec)
 
+    def check(self, new: Sequence[Wanted[VolumeSpec]], view: View) -> None:
+        """
+        Count the new ones against the quota; what replaces another needs no more than it.
+
+        Raises:
+            InputError: the quota does not suffice.
+        """
+        there = {volume.name for volume in view.of(VOLUMES)}
+        more = (wanted.spec for wanted in new if wanted.name not in there)
+        refuse_over_quota(view, ((spec.region, {"volumes": 1, "volume_gb": spec.size_gb}) for spec in more))
+
     def compare(self, wanted: Wanted[VolumeSpec], existing: Existing[Volume], _view: View) -> Iterator[Verdict]:
         """Grow it in place; whatever else differs cannot be changed."""
         volume, spec = existing.value, wanted.spec
@@ -84,7 +97,7 @@ class VolumeKind(Kind[VolumeSpec, Volume]):
 
     def failed(self, volume: Volume) -> str:
         """Return its status if that is one of OVH's many errors."""
-        return volume.status if volume.status.startswith("error") else ""
+        return volume.status if volume.status.startswith(ERROR) else ""
 
     def billed(self, wanted: Wanted[VolumeSpec]) -> items.Wanted:
         """Return its size and type."""

@@ -8,6 +8,7 @@ from koprogo_fleet.provision.kinds.instance import INSTANCES
 from koprogo_fleet.provision.site import no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.half_done import told_if_it_fails
 from koprogo_fleet.workflows.ovh import FleetAtOvh
 
 
@@ -51,12 +52,13 @@ def cloud(run: Context) -> None:
     """Create what is missing; change, replace and delete what fleet.yaml and a person say."""
     assert run.wanted is not None  # noqa: S101 - the phases' order guarantees it
     if not run.dry_run:
-        apply(
-            run.wanted,
-            run.api,
-            RecordedHostKeys(run.known_hosts),
-            confirmed=run.confirmed,
-            first_files=run.signatures.first_files if run.signatures else no_files,
-            keeper=run.vault,
-            listener=run.listener,
-        )
+        with told_if_it_fails(run.wanted, run.target.credentials, run.listener, run.vault):
+            apply(
+                run.wanted,
+                run.api,
+                RecordedHostKeys(run.known_hosts),
+                confirmed=run.confirmed,
+                first_files=run.signatures.first_files if run.signatures else no_files,
+                keeper=run.vault,
+                listener=run.listener,
+            )

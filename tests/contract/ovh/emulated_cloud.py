@@ -146,9 +146,9 @@ class Cloud:
             consumer_key=keys.consumer_key.reveal(),
         )
 
-    def fault(self, kind: str, method: str = "*", path: str = "*", *, times: int = 1, seconds: float = 0) -> None:
-        """Make a later call fail."""
-        body = {"kind": kind, "method": method, "path": path, "times": times, "seconds": seconds}
+    def fault(self, kind: str, method: str = "*", path: str = "*", **more: float) -> None:
+        """Make a later call fail; see :mod:`koprogo_fleet.lab.ovh_api.faults`."""
+        body = {"kind": kind, "method": method, "path": path, **more}
         response = requests.post(self.url.replace("/1.0", "/lab/faults"), json=body, timeout=5)
         assert response.status_code == 200, response.text
 

@@ -1,68 +1,25 @@
-"""The inventory of a thousand instances, and of an API that cannot be reached."""
+"""The inventory of a thousand instances."""
 
 from __future__ import annotations
 
-import copy
-import json
-import uuid
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
-import pytest
-from commands_at_emulator import Office
 from emulated_cloud import Cloud
-from emulated_fleet import FLEET, provision
+from emulated_fleet import provision
+from many_instances import large, populate
 
-from koprogo_fleet.core.errors import InputError
-from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.inventory.documents import documents
-from koprogo_fleet.inventory.observe import Observed, VrackPort
+from koprogo_fleet.inventory.observe import Observed
 from koprogo_fleet.inventory.sync import sync
 from koprogo_fleet.ovh.instances import list_instances
-from koprogo_fleet.workflows.inventory import sync_files
 
 KEY = Path("/state/id_ed25519")
-
-
-def large(nodes: int) -> Fleet:
-    """Return a fleet of so many nodes, 200 in a pool; they would not fit the emulator's quota."""
-    pools = [
-        {"name": f"p{index}", "role": "server" if index == 0 else "agent", "count": 1 if index == 0 else 200}
-        | {"flavor": "b2-30", "first_address": str(IPv4Address("10.8.0.10") + index * 201)}
-        for index in range(nodes // 200 + 1)
-    ]
-    shape = {
-        **FLEET.model_dump(mode="json"),
-        "network": {"vrack": "10.8.0.0/16", "pods": "10.64.0.0/12", "services": "10.43.0.0/16"},
-        "pools": pools,
-    }
-    return Fleet.model_validate(shape)
-
-
-def populate(cloud: Cloud, fleet: Fleet) -> list[VrackPort]:
-    """Put an instance for each node straight into the emulator's memory; return what a former sync knew of them."""
-    provision(cloud)
-    ports = []
-    with cloud.state.change() as data:
-        (model, *_) = data["instances"].values()
-        data["instances"].clear()
-        for number, node in enumerate(fleet.nodes):
-            record: dict[str, Any] = copy.deepcopy(model)
-            record.update(id=str(uuid.uuid4()), name=node.name)
-            for port in record["ports"]:
-                public = port["network_id"] == model["ports"][0]["network_id"]
-                port["ip"] = str(IPv4Address("198.19.0.0") + number) if public else str(node.vrack_address)
-                port["mac"] = f"fa:16:3e:{int(public):02x}:{number >> 8:02x}:{number & 255:02x}"
-            data["instances"][record["id"]] = record
-            cloud.machines.running.add(record["id"])
-            ports.append(VrackPort(record["id"], node.vrack_address, record["ports"][1]["mac"]))
-    return ports
 
 
 def test_a_thousand_instances_take_as_many_calls_as_one(cloud: Cloud, tmp_path: Path) -> None:
     """One call reads all instances; the MACs, which never change, are known since each instance's first sync."""
     fleet = large(1000)
+    provision(cloud, large(0))
     ports = populate(cloud, fleet)
     known = documents(fleet, Observed(list_instances(cloud.api()), known_ports=tuple(ports)), KEY)
     for name, text in known.files().items():
@@ -73,41 +30,3 @@ def test_a_thousand_instances_take_as_many_calls_as_one(cloud: Cloud, tmp_path: 
 
     assert (1001, ()) == (len(found.hosts), found.differences)
     assert ["time", "project", "instance"] == [entry["path"].rsplit("/", 1)[-1] for entry in cloud.requests()[before:]]
-
-
-def test_half_a_thousand_vanish(cloud: Cloud, tmp_path: Path) -> None:
-    """An answer that lacks half of them is not written, and says so; the files stay as they were."""
-    fleet = large(1000)
-    ports = populate(cloud, fleet)
-    known = documents(fleet, Observed(list_instances(cloud.api()), known_ports=tuple(ports)), KEY)
-    (tmp_path / "hosts.yaml").write_text(known.files()["hosts.yaml"])
-    with cloud.state.change() as data:
-        for lost in list(data["instances"])[::2]:
-            del data["instances"][lost]
-
-    with pytest.raises(InputError, match="501 of 1001 hosts are gone"):
-        sync(cloud.api(), fleet, tmp_path, KEY)
-
-    assert known.files()["hosts.yaml"] == (tmp_path / "hosts.yaml").read_text()
-
-
-def test_what_was_observed_is_shown_with_its_age(office: Office, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While OVH does not answer, show --live shows the files, and how old they are; sync refuses to write."""
-    monkeypatch.setenv("KOPROGO_STATE_DIR", str(office.state.parent))
-    office.provision()
-    sync_files(cloud.api(), office.fleet, office.inventory)
-    seen = office.state / "observed.json"
-    seen.write_text(json.dumps({place: when - 7300 for place, when in json.loads(seen.read_text()).items()}))
-    live = office.run("inventory", "show", "--live", "--json")
-    before = (office.inventory / "hosts.yaml").read_text()
-    cloud.fault("500-html", path="*/instance", times=1000)
-
-    cached = office.run("inventory", "show", "--live", "--json")
-    recorded = office.run("inventory", "show")
-
-    assert (0, 0, 0) == (live.code, cached.code, recorded.code), cached.err
-    assert live.json == cached.json
-    assert "" == live.err
-    assert "OVH cannot be reached, so this is what it showed 2 hours ago" in cached.err
-    assert "OVH asked 2 hours ago" in recorded.out
-    assert before == (office.inventory / "hosts.yaml").read_text()

@@ -11,7 +11,7 @@ from nornir import InitNornir
 from nornir.core import Nornir
 
 from koprogo_fleet.core.diff import Operation
-from koprogo_fleet.core.errors import FileProblems, InputError
+from koprogo_fleet.core.errors import FileProblems
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.secret import Secret
@@ -107,18 +107,6 @@ def test_a_host_that_vanished_leaves_the_inventory(cloud: Any, inventory: tuple[
 
     assert [str(difference) for difference in found.differences] == ["delete inventory host koprogo-worker-3"]
     assert found.left_out == (("koprogo-worker-3", "there is no such instance"),)
-
-
-def test_losing_half_is_refused_unless_forced(cloud: Any, inventory: tuple[Fleet, Path]) -> None:
-    """The old inventory stays until a person says that the loss is meant."""
-    _sync(cloud, inventory)
-    before = (inventory[1] / "hosts.yaml").read_text()
-    _delete(cloud, "koprogo-worker-2", "koprogo-worker-3")
-
-    with pytest.raises(InputError, match="2 of 4 hosts are gone: koprogo-worker-2, koprogo-worker-3"):
-        _sync(cloud, inventory)
-    assert (inventory[1] / "hosts.yaml").read_text() == before
-    assert _sync(cloud, inventory, force=True).hosts == ("koprogo-cp-1", "koprogo-worker-1")
 
 
 def test_a_changed_entry_shows_the_value_that_changed(cloud: Any, inventory: tuple[Fleet, Path]) -> None:

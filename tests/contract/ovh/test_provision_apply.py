@@ -23,7 +23,7 @@ from emulated_fleet import (
     the_plan,
 )
 
-from koprogo_fleet.core.errors import NotConverged, OvhConflict, OvhError, OvhUnavailable, WaitTimeout
+from koprogo_fleet.core.errors import NotConverged, OvhConflict, OvhUnavailable, WaitTimeout
 from koprogo_fleet.core.events import Note, Waiting
 from koprogo_fleet.ovh import groups, instances, volumes
 from koprogo_fleet.provision.apply import Limits, apply
@@ -64,21 +64,6 @@ def test_second_run_changes_nothing(cloud: Cloud) -> None:
     assert () == wanted.steps
     assert () == wanted.notes
     assert before == len(cloud.requests())
-
-
-@pytest.mark.parametrize("kind", ["timeout-after-success", "500-html-after-success"])
-@pytest.mark.parametrize(
-    "path", ["*/sshkey", "*/network/private", "*/subnet", "*/instance/group", "*/instance", "*/volume", "*/attach"]
-)
-def test_lost_answer_is_taken_over(cloud: Cloud, path: str, kind: str) -> None:
-    """An object whose creation got no answer is found by name and taken over, never created again."""
-    cloud.fault(kind, "POST", path)
-
-    provision(cloud)
-
-    assert OBJECTS == objects(cloud)
-    assert () == the_plan(cloud).steps
-    assert any(isinstance(event, Note) and "taken over" in event.text for event in cloud.events)
 
 
 def test_refused_before_it_was_done(cloud: Cloud) -> None:
@@ -182,30 +167,6 @@ def _first_error(call: Any) -> None:
         call()
     except NotConverged as error:
         raise WaitTimeout("x", seconds=0, last_observation=error.seen, next_step=error.next_step) from error
-
-
-def test_error_is_tried_once_more(cloud: Cloud) -> None:
-    """An instance in ERROR is deleted and created once more."""
-    cloud.fault("error-instance", "POST", "*/instance")
-
-    provision(cloud)
-
-    assert OBJECTS == objects(cloud)
-    assert {"ACTIVE"} == {item.status for item in instances.list_instances(cloud.api())}
-    assert 6 == posts(cloud, "/instance")
-
-
-def test_error_twice_stops(cloud: Cloud) -> None:
-    """A second ERROR of the same node ends the run, with the node's name; the other nodes are built."""
-    one = FLEET.model_copy(update={"pools": (FLEET.pools[0].model_copy(update={"count": 1}),)})
-    cloud.fault("error-instance", "POST", "*/instance", times=2)
-
-    with pytest.raises(OvhError, match=r"koprogo-cp-1: the instance .* ended in ERROR twice"):
-        provision(cloud, one)
-
-    assert 2 == posts(cloud, "/instance")
-    provision(cloud, one)
-    assert 1 == objects(cloud)["instances"]
 
 
 def test_a_late_list_brings_nobody_back(cloud: Cloud) -> None:
@@ -335,4 +296,4 @@ def test_few_calls(cloud: Cloud) -> None:
 
     observe(api, FLEET)
 
-    assert 11 == len(cloud.requests("GET")) - before
+    assert 12 == len(cloud.requests("GET")) - before

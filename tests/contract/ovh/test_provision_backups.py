@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emulated_cloud import Cloud
 from emulated_fleet import FLEET, QUICK, PulledPlugError, provision, the_plan
+from memory_keeper import MemoryKeeper
 
-from koprogo_fleet.core.errors import InputError, NotConverged, OvhUnavailable, VaultConflict, VaultRefused
+from koprogo_fleet.core.errors import InputError, NotConverged, OvhUnavailable, VaultRefused
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab import openbao
@@ -32,27 +32,6 @@ CP = FLEET.pools[0].model_dump(mode="json") | {"count": 1, "anti_affinity": Fals
 SMALL = Fleet.model_validate(
     FLEET.model_dump(mode="json") | {"pools": [CP], "backups": {"region": "SBG", "bucket": BUCKET}}
 )
-
-
-@dataclass
-class MemoryKeeper:
-    """Keeps secrets in memory: the protocol's other implementation."""
-
-    kept: dict[str, Stored] = field(default_factory=dict)
-    writes: int = 0
-
-    def read(self, path: str) -> Stored | None:
-        """Return the newest version."""
-        return self.kept.get(path)
-
-    def write(self, path: str, values: Mapping[str, Secret], expected_version: int) -> int:
-        """Keep it, if nobody has written meanwhile."""
-        before = self.kept.get(path)
-        if expected_version != (before.version if before else 0):
-            raise VaultConflict(f"write {path}: somebody else has written it meanwhile")
-        self.writes += 1
-        self.kept[path] = Stored(dict(values), expected_version + 1)
-        return expected_version + 1
 
 
 class Killed(MemoryKeeper):

@@ -171,6 +171,17 @@ def test_a_log_tells_of_long_waits() -> None:
     )
 
 
+def test_a_log_tells_of_a_long_pause_at_once() -> None:
+    """What will not be heard of for long is a line before it begins; a short pause is none."""
+    long = Waiting("OVH API: GET /me", "rate-limited until 10:00:30", 30.0, pause=30.0)
+    short = Waiting("OVH API: GET /me", "rate-limited until 10:00:02", 2.0, pause=2.0)
+
+    assert "  waiting for OVH API: GET /me - rate-limited until 10:00:30 (30 s left)\n" == (
+        Shown().by(lambda view: view.event(long))
+    )
+    assert "" == Shown().by(lambda view: view.event(short))
+
+
 def test_a_terminal_shows_a_table_and_clears_it() -> None:
     """With a terminal the hosts, their phase and what is waited for are drawn; before a question nothing is in the way."""
     shown = Shown(terminal=True)

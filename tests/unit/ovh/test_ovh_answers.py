@@ -61,10 +61,17 @@ def test_status_to_class(status: int, kind: type[OvhError], body: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("body", "expected"), [("", None), ("null", None), ("42", 42), ('{"a": []}', {"a": []})])
+@pytest.mark.parametrize(("body", "expected"), [("null", None), ("42", 42), ('{"a": []}', {"a": []})])
 def test_success(body: str, expected: Any) -> None:
-    """A success gives its JSON, or None."""
+    """A success gives its JSON."""
     assert expected == decode(response(200, body), "GET", "/auth/time")
+
+
+def test_empty_success() -> None:
+    """An empty answer is one only where nothing is to be said; anywhere else it was lost on its way."""
+    assert decode(response(204, ""), "DELETE", "/me", void=True) is None
+    with pytest.raises(OvhUnavailable, match=r"204 .*empty"):
+        decode(response(204, ""), "GET", "/me")
 
 
 def test_success_that_is_not_json() -> None:

@@ -15,6 +15,7 @@ from koprogo_fleet.ovh.groups import InstanceGroup
 from koprogo_fleet.ovh.instances import Address, Instance
 from koprogo_fleet.ovh.load_balancers import LoadBalancerFlavor
 from koprogo_fleet.ovh.networks import NetworkRegion, PrivateNetwork, Subnet
+from koprogo_fleet.ovh.quotas import Quota
 from koprogo_fleet.ovh.ssh_keys import SshKey
 from koprogo_fleet.ovh.volumes import Volume
 from koprogo_fleet.provision.balancing import Balancer
@@ -37,6 +38,7 @@ from koprogo_fleet.provision.kinds.ssh_key import SSH_KEYS
 from koprogo_fleet.provision.kinds.subnet import SUBNETS
 from koprogo_fleet.provision.kinds.volume import VOLUMES
 from koprogo_fleet.provision.lists import Observed
+from koprogo_fleet.provision.quota import QUOTAS
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0V koprogo"
 FLEET = Fleet.model_validate(
@@ -78,6 +80,7 @@ class Shown:
     volumes: tuple[Volume, ...]
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
+    quotas: tuple[Quota, ...] = ()
     records: tuple[DnsRecord, ...] = ()
     vrack: str | None = None
     servers: tuple[OwnedServer, ...] = ()
@@ -100,6 +103,7 @@ class Shown:
                 VOLUMES: self.volumes,
                 FLAVORS: self.flavors,
                 IMAGES: self.images,
+                QUOTAS: self.quotas,
                 RECORDS: self.records,
                 **dict.fromkeys([USERS, POLICIES, CONTAINERS, CREDENTIALS], ()),
                 KEPT: "",

@@ -81,7 +81,15 @@ def _attach(call: Call, volume_id: str) -> Any:
             raise bad_request("Instance and volume must be in the same region")
         if instance["status"] not in ("ACTIVE", "SHUTOFF"):
             raise bad_request(f"Instance {instance_id} is in status {instance['status']}")
-    return _act(call, volume_id, task="attach", needs="available", meanwhile="attaching", attached_to=instance_id)
+    return _act(
+        call,
+        volume_id,
+        task="attach",
+        needs="available",
+        meanwhile="attaching",
+        attached_to=instance_id,
+        fault=call.fault,
+    )
 
 
 def _detach(call: Call, volume_id: str) -> Any:
@@ -115,7 +123,7 @@ def _upsize(call: Call, volume_id: str) -> Any:
     return shape
 
 
-def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, **changes: str) -> dict[str, Any]:
+def _act(call: Call, volume_id: str, *, task: str, needs: str, meanwhile: str, **changes: str | None) -> dict[str, Any]:
     with call.state.change() as data:
         record = _record(data, volume_id)
         if record["status"] != needs:
