@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from koprogo_fleet.core.errors import KoprogoError, NotConverged, OvhConflict
 from koprogo_fleet.core.events import Listener, Note, ignore
@@ -11,7 +13,7 @@ from koprogo_fleet.provision import graph
 from koprogo_fleet.provision.builder import Builder
 from koprogo_fleet.provision.jobs import Job, Part, jobs_of
 from koprogo_fleet.provision.keeper import NO_KEEPER, Keeper
-from koprogo_fleet.provision.kind import Ref
+from koprogo_fleet.provision.kind import Existing, Ref
 from koprogo_fleet.provision.lists import Live
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan
@@ -33,12 +35,12 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     keeper: Keeper = NO_KEEPER,
     listener: Listener = ignore,
     limits: Limits | None = None,
-) -> None:
+) -> Mapping[Ref, Existing[Any]]:
     """
-    Do every step of a plan, and return when all of it is true.
+    Do every step of a plan, and return when all of it is true; the answer is every object that is ready then.
 
-    Nothing is created twice. The plan is made again first, from a fresh look: what has become true meanwhile is not
-    done, and what was not *shown* neither.
+    Nothing is created twice. The plan is made again first, from a fresh look, unless the limits say that the last one
+    lasts: what has become true meanwhile is not done, and what was not *shown* neither.
 
     Args:
         shown: the plan that the user has seen.
@@ -58,11 +60,12 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     """
     stop_unless_allowed(shown, confirmed)
     if not shown.steps:
-        return
-    fresh = shown.again(observe(api, shown.fleet, keeper))
-    stop_unless_allowed(fresh, confirmed)
-    _stop_if_moved(shown, fresh)
-    limits = limits or Limits()
+        return shown.known
+    limits, fresh = limits or Limits(), shown
+    if time.monotonic() - shown.observed.at > limits.look_lasts:
+        fresh = shown.again(observe(api, shown.fleet, keeper))
+        stop_unless_allowed(fresh, confirmed)
+        _stop_if_moved(shown, fresh)
     lists = Live(api, fresh.fleet, limits.look_every, keeper)
     known = dict(fresh.known)
     site = Site(api, fresh.fleet, fresh.public_key, lists, limits, listener, host_keys, first_files, known=known)
@@ -80,6 +83,7 @@ def apply(  # noqa: PLR0913 - what it needs, by name
     for job in failures.held_back:
         listener(Note(f"{fresh.steps[job.step].ref}: not done, because it needs something that failed"))
     _raise_all(failures.errors, jobs)
+    return known
 
 
 def destroy(  # noqa: PLR0913 - what it needs, by name

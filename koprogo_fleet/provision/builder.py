@@ -62,7 +62,9 @@ class Builder:
         elif existing is not None and step.action is Action.FINISH:
             ready = self._finish(kind, wanted, existing.id, ours=False)
         else:
-            ready = self._finish(kind, wanted, self._create(kind, wanted), ours=True)
+            created = self._create(kind, wanted)
+            value = kind.created(wanted, created, self._site)
+            ready = Existing(wanted.name, created, value) if value else self._finish(kind, wanted, created, ours=True)
         self._site.known[step.ref] = ready
 
     def _create(self, kind: Kind[Spec, Any], wanted: Wanted[Spec]) -> str:
@@ -124,6 +126,7 @@ class Builder:
         try:
             kind.change(wanted, existing, self._site)
         except OvhUnavailable:
+            self._site.lists.forget()
             self._change_again(kind, wanted, self._listed(kind, existing.id) or existing)
         now, failed = self._ended(kind, wanted, existing.id)
         if now is None or failed:

@@ -201,6 +201,10 @@ class Kind(ABC, Generic[Spec, Value]):
     def create(self, wanted: Wanted[Spec], site: Site) -> str:
         """Make the POST, once; return the new object's id."""
 
+    def created(self, _wanted: Wanted[Spec], _object_id: str, _site: Site) -> Value | None:
+        """Return what the POST has made, where it is whole at once; None where a list has to show that it is ready."""
+        return None
+
     def change(self, _wanted: Wanted[Spec], existing: Existing[Value], _site: Site) -> None:
         """
         Change in place whatever :meth:`compare` called a :class:`Change`.

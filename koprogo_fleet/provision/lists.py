@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from koprogo_fleet.core.errors import Interrupted
@@ -38,9 +38,10 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True)
 class Observed:
-    """All the lists, as they were at one moment."""
+    """All the lists, as they were *at* one moment of the monotonic clock; by default, too long ago to trust."""
 
     values: Mapping[Listing[Any], Any]
+    at: float = field(default=-math.inf, compare=False)
 
     def of(self, listing: Listing[T]) -> T:
         """Return what *listing* showed."""
@@ -97,6 +98,11 @@ class Live:
             shared: _Shared[T] = self._shared[listing]
         return shared.look()
 
+    def forget(self) -> None:
+        """Make the next look at each list a call: after a lost answer, what was seen before it tells nothing."""
+        with self._lock:
+            self._shared.clear()
+
     def stop(self) -> None:
         """Make every later look raise."""
         self._stopped.set()
@@ -106,6 +112,6 @@ def read_all(api: OvhApi, fleet: Fleet, listings: Iterable[Listing[Any]], keeper
     """Read the lists side by side, each once."""
     api.in_project("")  # may be a call: made once, before those that need it
     wanted = tuple(dict.fromkeys(listings))
-    live = Live(api, fleet, keeper=keeper)
+    live, at = Live(api, fleet, keeper=keeper), time.monotonic()
     with ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="observe") as pool:
-        return Observed(dict(zip(wanted, pool.map(live.of, wanted), strict=True)))
+        return Observed(dict(zip(wanted, pool.map(live.of, wanted), strict=True)), at)

@@ -62,14 +62,15 @@ class Limits:
     """
     How long waits may take, and how often is looked at first; in seconds.
 
-    *late_list* is how long a list may show what is not so any more. *ready* replaces what the kinds say about themselves,
-    by their nouns.
+    *look_lasts* is how long what a plan was made from is good enough to carry it out without another look. *late_list* is
+    how long a list may show what is not so any more. *ready* replaces what the kinds say about themselves, by their nouns.
     """
 
     lost_answer: float = 20.0
     late_list: float = 10.0
     deletion: float = 300.0
     look_every: float = 1.0
+    look_lasts: float = 0.0
     ready: Mapping[str, float] = field(default_factory=dict)
 
 

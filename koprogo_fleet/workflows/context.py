@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class Context:
         budget: what the fleet may cost a month, in the catalogue's currency; None where nobody says so.
         wanted: what has to be done at OVH; None until the first phase has looked.
         nodes_exist: whether OVH has any node of the fleet; known after the first phase.
+        balancer_address: the load balancer's public one, once the cloud phase has it; None where there is none.
         signatures: what Vault signs for the run; None where fleet.yaml has no certificates.
         journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
@@ -79,6 +81,7 @@ class Context:
     budget: Decimal | None = None
     wanted: Plan | None = None
     nodes_exist: bool = False
+    balancer_address: IPv4Address | None = None
     nornir: Nornir | None = None
     tools: Tools | None = None
     artifacts: Sequence[Artifact] = ()

@@ -126,6 +126,11 @@ class DnsRecordKind(Kind[RecordSpec, DnsRecord]):
             dns.create_record(site.api, spec.zone, spec.type, spec.name, _known_target(spec, site), ttl=spec.ttl).id
         )
 
+    def created(self, wanted: Wanted[RecordSpec], object_id: str, site: Site) -> DnsRecord:
+        """Return it: stored is stored."""
+        spec = wanted.spec
+        return DnsRecord(int(object_id), spec.zone, spec.name, spec.type, _known_target(spec, site), spec.ttl)
+
     def change(self, wanted: Wanted[RecordSpec], existing: Existing[DnsRecord], site: Site) -> None:
         """Store its target and TTL."""
         mark(site, existing.value.zone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh import floating_ips as calls
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.floating_ips import FloatingIp
@@ -71,6 +72,14 @@ class FloatingIpKind(Kind[str, FloatingIp]):
     def failed(self, address: FloatingIp) -> str:
         """Return its status if that is OVH's error."""
         return calls.ERROR if address.status == calls.ERROR else ""
+
+    def billed(self, wanted: Wanted[str]) -> items.Wanted:
+        """Return it: all cost the same."""
+        return items.Wanted(items.Kind.FLOATING_IP, wanted.name, wanted.spec)
+
+    def billed_now(self, existing: Existing[FloatingIp], _lists: Lists) -> items.Wanted:
+        """Return the same of one that exists."""
+        return items.Wanted(items.Kind.FLOATING_IP, existing.name, existing.value.region)
 
     def create(self, wanted: Wanted[str], site: Site) -> str:
         """Create it on the load balancer."""

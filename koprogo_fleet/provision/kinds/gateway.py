@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh.gateways import (
     ACTIVE,
     CREATED,
@@ -99,6 +100,15 @@ class GatewayKind(Kind[GatewaySpec, Gateway]):
     def lived(self, gateway: Gateway) -> bool:
         """Whether it has stood in a subnet."""
         return bool(gateway.subnet_ids)
+
+    def billed(self, wanted: Wanted[GatewaySpec]) -> items.Wanted:
+        """Return its size."""
+        return items.Wanted(items.Kind.GATEWAY, wanted.name, wanted.spec.region, wanted.spec.model)
+
+    def billed_now(self, existing: Existing[Gateway], _lists: Lists) -> items.Wanted:
+        """Return its size."""
+        gateway = existing.value
+        return items.Wanted(items.Kind.GATEWAY, existing.name, gateway.region, gateway.model)
 
     def create(self, wanted: Wanted[GatewaySpec], site: Site) -> str:
         """Create it in the subnet; the answer is an operation, so that the lists tell its id."""

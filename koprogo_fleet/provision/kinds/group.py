@@ -63,6 +63,10 @@ class GroupKind(Kind[str, InstanceGroup]):
         """Create it, empty."""
         return create_anti_affinity_group(site.api, wanted.name, wanted.spec).id
 
+    def created(self, wanted: Wanted[str], object_id: str, _site: Site) -> InstanceGroup:
+        """Return it: it can be used at once."""
+        return InstanceGroup(object_id, wanted.name, wanted.spec, ANTI_AFFINITY, ())
+
     def delete(self, existing: Existing[InstanceGroup], site: Site) -> None:
         """Delete it; its members stay."""
         delete_group(site.api, existing.id)

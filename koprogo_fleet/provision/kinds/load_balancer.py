@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from koprogo_fleet.core.errors import OvhError, OvhNotFound
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.wait import NotYet
+from koprogo_fleet.cost import items
 from koprogo_fleet.ovh import load_balancers as calls
 from koprogo_fleet.ovh.catalogue import find
 from koprogo_fleet.ovh.client import OvhApi
@@ -56,8 +57,12 @@ def _read(api: OvhApi, fleet: Fleet, _lists: Lists) -> tuple[Balancer, ...]:
     )
 
 
-def _sizes(api: OvhApi, fleet: Fleet, _lists: Lists) -> tuple[LoadBalancerFlavor, ...]:
-    return calls.list_flavors(api, fleet.region) if _is_wanted(fleet) else ()
+def _sizes(api: OvhApi, fleet: Fleet, lists: Lists) -> tuple[LoadBalancerFlavor, ...]:
+    """Return those of the regions where one is wanted, or is; each region has ids of its own for the same names."""
+    regions = dict.fromkeys(item.balancer.region for item in lists.of(LOAD_BALANCERS))
+    if _is_wanted(fleet):
+        regions[fleet.region] = None
+    return tuple(size for region in regions for size in calls.list_flavors(api, region))
 
 
 LOAD_BALANCERS = Listing("load balancers", _read)
@@ -148,6 +153,17 @@ class LoadBalancerKind(Kind[LoadBalancerSpec, Balancer]):
     def lived(self, _value: Balancer) -> bool:
         """Whether one that failed may be kept: none may, and nothing is in it."""
         return False
+
+    def billed(self, wanted: Wanted[LoadBalancerSpec]) -> items.Wanted:
+        """Return its size."""
+        return items.Wanted(items.Kind.LOAD_BALANCER, wanted.name, wanted.spec.region, wanted.spec.size)
+
+    def billed_now(self, existing: Existing[Balancer], lists: Lists) -> items.Wanted:
+        """Return its size, by the name that the region has for it."""
+        balancer = existing.value.balancer
+        sizes = {size.id: size.name for size in lists.of(LOAD_BALANCER_SIZES)}
+        size = sizes.get(balancer.flavor_id, "unknown")
+        return items.Wanted(items.Kind.LOAD_BALANCER, existing.name, balancer.region, size)
 
     def create(self, wanted: Wanted[LoadBalancerSpec], site: Site) -> str:
         """Create it with all its parts."""

@@ -56,6 +56,10 @@ class SshKeyKind(Kind[None, SshKey]):
         """Create it in all regions."""
         return create_ssh_key(site.api, wanted.name, site.public_key).id
 
+    def created(self, wanted: Wanted[None], object_id: str, site: Site) -> SshKey:
+        """Return it: it can be used at once."""
+        return SshKey(object_id, wanted.name, site.public_key, site.fleet.regions)
+
     def delete(self, existing: Existing[SshKey], site: Site) -> None:
         """Delete it; instances that have it keep it."""
         delete_ssh_key(site.api, existing.id)

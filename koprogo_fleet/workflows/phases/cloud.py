@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.ovh.floating_ips import FloatingIp
 from koprogo_fleet.provision.apply import apply, stop_unless_allowed
+from koprogo_fleet.provision.balancer_address import address_of_balancer
+from koprogo_fleet.provision.kinds.floating_ip import FloatingIpKind
 from koprogo_fleet.provision.kinds.instance import INSTANCES
-from koprogo_fleet.provision.site import no_files
+from koprogo_fleet.provision.site import Limits, no_files
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.half_done import told_if_it_fails
 from koprogo_fleet.workflows.ovh import FleetAtOvh
+
+LOOK_LASTS = 30.0
+"""Seconds. No person is asked between the look and what is done, and nobody else may change the fleet meanwhile."""
 
 
 class RecordedHostKeys:
@@ -53,7 +59,7 @@ def cloud(run: Context) -> None:
     assert run.wanted is not None  # noqa: S101 - the phases' order guarantees it
     if not run.dry_run:
         with told_if_it_fails(run.wanted, run.target.credentials, run.listener, run.vault):
-            apply(
+            ready = apply(
                 run.wanted,
                 run.api,
                 RecordedHostKeys(run.known_hosts),
@@ -61,4 +67,11 @@ def cloud(run: Context) -> None:
                 first_files=run.signatures.first_files if run.signatures else no_files,
                 keeper=run.vault,
                 listener=run.listener,
+                limits=Limits(look_lasts=LOOK_LASTS),
             )
+
+        def floating_ip(kind: FloatingIpKind, name: str) -> FloatingIp | None:
+            found = ready.get(kind.ref(name))
+            return found.value if found else None
+
+        run.balancer_address = address_of_balancer(run.fleet, run.wanted.observed, floating_ip)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from koprogo_fleet.core.fleet import Role
+from ipaddress import IPv4Address
+
+import requests
+
+from koprogo_fleet.core.fleet import Fleet, Role
 from koprogo_fleet.core.wait import NotYet, wait_for
-from koprogo_fleet.helm.releases import load_releases
+from koprogo_fleet.helm.releases import HttpProbe, Release, load_releases
 from koprogo_fleet.hosts.k3s.health import explain
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.workflows.context import Context
@@ -13,11 +17,12 @@ from koprogo_tasks import http_statuses, k3s_health
 PHASE = "Verify"
 READY_SECONDS = 180.0
 ANSWER_SECONDS = 60.0
+CALL_SECONDS = 5.0
 
 
 def verify(run: Context) -> None:
     """
-    Check nodes, etcd, and the probes of the releases.
+    Check nodes, etcd, and the probes of the releases: on every worker, and through the load balancer.
 
     Raises:
         WaitTimeout: a node does not become Ready, an etcd member not healthy, or a probe is not answered.
@@ -59,23 +64,62 @@ def _etcd(run: Context) -> None:
 
 
 def _probes(run: Context) -> None:
-    """Ask every worker's NodePorts over the vRack, as the load balancer will."""
-    workers = [node for node in run.fleet.nodes if node.role is Role.AGENT]
-    first = run.fleet.first_server.name
+    """Ask every worker's NodePorts over the vRack, as the load balancer does; then the load balancer, as users do."""
+    balancer = run.balancer_address
     for release in load_releases(run.directory / "releases.yaml").in_order:
         for probe in release.probes:
-            urls = [f"http://{worker.vrack_address}:{probe.node_port}{probe.path}" for worker in workers]
+            if not _expects_proxy_protocol(run.fleet, probe):
+                _ask_workers(run, release, probe)
+            if balancer is not None and probe.node_port == run.fleet.ingress.http:
+                _ask_balancer(run, balancer, release, probe)
 
-            def answered(urls: list[str] = urls, wanted: int = probe.status) -> None:
-                statuses = run.on_hosts([first], PHASE, http_statuses, urls=urls)[first].value
-                if wrong := [f"{url}: {status or 'no answer'}" for url, status in statuses.items() if status != wanted]:
-                    raise NotYet(", ".join(wrong))
 
-            wait_for(
-                f"release {release.name} answering {probe.status} on every worker",
-                answered,
-                seconds=ANSWER_SECONDS,
-                listener=run.listener,
-                cause="its pods are not ready, or the NodePort is not open in the vRack",
-                next_step=f"kubectl -n {release.namespace} get pods,endpoints; on a worker: ufw status",
-            )
+def _expects_proxy_protocol(fleet: Fleet, probe: HttpProbe) -> bool:
+    """Whether only the load balancer can ask: an ingress that expects the PROXY protocol refuses all others."""
+    balancer = fleet.load_balancer
+    is_ingress = probe.node_port in {fleet.ingress.http, fleet.ingress.https}
+    return is_ingress and balancer is not None and balancer.proxy_protocol != "none"
+
+
+def _ask_workers(run: Context, release: Release, probe: HttpProbe) -> None:
+    workers = [node for node in run.fleet.nodes if node.role is Role.AGENT]
+    first = run.fleet.first_server.name
+    urls = [f"http://{worker.vrack_address}:{probe.node_port}{probe.path}" for worker in workers]
+
+    def answered() -> None:
+        statuses = run.on_hosts([first], PHASE, http_statuses, urls=urls)[first].value
+        if wrong := [f"{url}: {status or 'no answer'}" for url, status in statuses.items() if status != probe.status]:
+            raise NotYet(", ".join(wrong))
+
+    wait_for(
+        f"release {release.name} answering {probe.status} on every worker",
+        answered,
+        seconds=ANSWER_SECONDS,
+        listener=run.listener,
+        cause="its pods are not ready, or the NodePort is not open in the vRack",
+        next_step=f"kubectl -n {release.namespace} get pods,endpoints; on a worker: ufw status",
+    )
+
+
+def _ask_balancer(run: Context, address: IPv4Address, release: Release, probe: HttpProbe) -> None:
+    assert run.fleet.load_balancer is not None  # noqa: S101 - it has the address
+    url = f"http://{address}:{run.fleet.load_balancer.http}{probe.path}"
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would answer for it
+
+        def answered() -> None:
+            try:
+                status = session.get(url, timeout=CALL_SECONDS, allow_redirects=False).status_code
+            except requests.RequestException as error:
+                raise NotYet(f"{url}: no answer ({type(error).__name__})") from error
+            if status != probe.status:
+                raise NotYet(f"{url}: {status}")
+
+        wait_for(
+            f"release {release.name} answering {probe.status} through the load balancer",
+            answered,
+            seconds=ANSWER_SECONDS,
+            listener=run.listener,
+            cause="the load balancer's members are not healthy yet, or this machine cannot reach its address",
+            next_step="koprogo-fleet cloud plan; look at the load balancer's members in the OVH manager",
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from koprogo_fleet.core.errors import NotConverged, OvhConflict, OvhUnavailable,
 from koprogo_fleet.core.events import Note, Waiting
 from koprogo_fleet.ovh import groups, instances, volumes
 from koprogo_fleet.provision.apply import Limits, apply
+from koprogo_fleet.provision.kind import Existing, Ref
 from koprogo_fleet.provision.observe import observe
 
 
@@ -51,6 +54,30 @@ def test_from_nothing(cloud: Cloud) -> None:
         assert f"private key of {machine.name}" in machine.user_data
     waits = {event.condition for event in cloud.events if isinstance(event, Waiting)}
     assert any(wait.endswith(": instance ACTIVE with a public and a vRack address") for wait in waits)
+
+
+@pytest.mark.parametrize(("lasts", "looks"), [(0.0, 2), (60.0, 1)])
+def test_a_look_that_lasts_is_not_made_again(cloud: Cloud, lasts: float, looks: int) -> None:
+    """What the plan was made from is looked at again before anything is done, unless that was a moment ago."""
+    apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=replace(QUICK, look_lasts=lasts))
+
+    assert looks == sum(entry["path"].endswith("/image") for entry in cloud.requests("GET"))
+    assert OBJECTS == objects(cloud)
+
+
+def test_what_is_ready_is_told(cloud: Cloud) -> None:
+    """The answer is every object that stays, those that were there already, too."""
+    made = provision_and_return(cloud)
+    again = provision_and_return(cloud)
+
+    assert {str(ref) for ref in made} == {str(ref) for ref in again}
+    assert {ref: item.id for ref, item in made.items()} == {ref: item.id for ref, item in again.items()}
+    assert "instance koprogo-cp-1" in {str(ref) for ref in made}
+
+
+def provision_and_return(cloud: Cloud) -> Mapping[Ref, Existing[Any]]:
+    """Do what is to be done, and return what is ready."""
+    return apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=QUICK)
 
 
 def test_second_run_changes_nothing(cloud: Cloud) -> None:
@@ -86,6 +113,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import from_environment
 from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.kind import Existing, Ref
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
 

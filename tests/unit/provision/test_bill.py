@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from ipaddress import IPv4Address
 
 import pytest
 from observed_fleet import ALL, CP, FLEET, KEY, NOTHING, Shown, with_workers
 
 from koprogo_fleet.core.errors import OverBudget
 from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.ovh.floating_ips import FloatingIp
+from koprogo_fleet.ovh.gateways import Gateway
+from koprogo_fleet.ovh.load_balancers import LoadBalancer, LoadBalancerFlavor
 from koprogo_fleet.ovh.prices import PriceCatalogue, PricedPlan, subsidiary_of
+from koprogo_fleet.provision.balancing import Balancer
 from koprogo_fleet.provision.bill import PlanCost, check_plan, plan_cost
 from koprogo_fleet.provision.plan import destroy_plan, plan
 
@@ -75,6 +80,35 @@ def test_less(fleet: Fleet, after: int, step: tuple[str, int]) -> None:
 
     assert (170, after) == shown(found)[:2]
     assert step in shown(found)[2]
+
+
+def test_what_stands_around_the_nodes() -> None:
+    """A gateway, a load balancer and its address are paid, too: when they come, while they are there, and when they go."""
+    fleet = Fleet.model_validate(
+        FLEET.model_dump(mode="json") | {"network": {"gateway": "s"}, "load_balancer": {"kind": "octavia"}}
+    )
+    around = (
+        PricedPlan("gateway.s.hour.consumption", 2 * HOUR, None),
+        PricedPlan("octavia-loadbalancer.loadbalancer-s.hour.consumption", 8 * HOUR, None),
+        PricedPlan("floatingip.floatingip.hour.consumption", HOUR, None),
+    )
+    prices = PriceCatalogue("EUR", "FR", {**PRICES.plans, **{item.code: item for item in around}})
+    sizes = (LoadBalancerFlavor("id of small", "small", "GRA11"),)
+    vip = IPv4Address("10.0.0.225")
+    balancer = LoadBalancer("lb", "koprogo-lb", "GRA11", "id of small", "active", "online", vip, "os", "s1", None, None)
+    there = replace(
+        ALL,
+        gateways=(Gateway("gw", "koprogo-gateway", "GRA11", "s", "active", ("s1",), ()),),
+        balancers=(Balancer(balancer),),
+        balancer_sizes=sizes,
+        floating_ips=(FloatingIp("ip", IPv4Address("198.18.0.9"), "GRA11", "active", "lb", "loadbalancer", vip, "gw"),),
+    )
+    new = [("gateway koprogo-gateway", 2), ("load balancer koprogo-lb", 8), ("floating IP koprogo-lb", 1)]
+
+    before, after, steps = shown(cost(replace(NOTHING, balancer_sizes=sizes), fleet, prices))
+    assert (0, 181) == (before, after)
+    assert set(new) <= set(steps)
+    assert (181, 0) == shown(plan_cost(destroy_plan(there.observed, fleet), prices))[:2]
 
 
 def test_destroy() -> None:
