@@ -39,7 +39,7 @@ from koprogo_fleet.workflows.target import Target
 PROVISION: Sequence[Phase[Context]] = (
     Phase("Look: what OVH shows beside fleet.yaml", look),
     Phase("Leave: drain the workers that go", leave),
-    Phase("Cloud: key, network, instances, volumes", cloud),
+    Phase("Cloud: everything at OVH", cloud),
     Phase("Inventory", inventory),
     Phase("First contact", first_contact),
     Phase("Claim of the nodes", claim),

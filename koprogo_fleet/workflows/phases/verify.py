@@ -70,7 +70,7 @@ def _probes(run: Context) -> None:
         for probe in release.probes:
             if not _expects_proxy_protocol(run.fleet, probe):
                 _ask_workers(run, release, probe)
-            if balancer is not None and probe.node_port == run.fleet.ingress.http:
+            if balancer is not None and run.fleet.agents and probe.node_port == run.fleet.ingress.http:
                 _ask_balancer(run, balancer, release, probe)
 
 

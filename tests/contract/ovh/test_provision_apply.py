@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +58,9 @@ def test_from_nothing(cloud: Cloud) -> None:
 @pytest.mark.parametrize(("lasts", "looks"), [(0.0, 2), (60.0, 1)])
 def test_a_look_that_lasts_is_not_made_again(cloud: Cloud, lasts: float, looks: int) -> None:
     """What the plan was made from is looked at again before anything is done, unless that was a moment ago."""
-    apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=replace(QUICK, look_lasts=lasts))
+    apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK, look_lasts=lasts))
 
-    assert looks == sum(entry["path"].endswith("/image") for entry in cloud.requests("GET"))
+    assert looks == sum(entry["path"].endswith("/quota") for entry in cloud.requests("GET"))
     assert OBJECTS == objects(cloud)
 
 
@@ -77,7 +76,7 @@ def test_what_is_ready_is_told(cloud: Cloud) -> None:
 
 def provision_and_return(cloud: Cloud) -> Mapping[Ref, Existing[Any]]:
     """Do what is to be done, and return what is ready."""
-    return apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=QUICK)
+    return apply(the_plan(cloud), cloud.api(), RememberedHostKeys(), limits=Limits(**QUICK))
 
 
 def test_second_run_changes_nothing(cloud: Cloud) -> None:

@@ -114,6 +114,7 @@ def test_a_token_that_does_not_match_is_named(fleet: Fleet) -> None:
     assert_provision_mends(fleet)
 
 
+@pytest.mark.exhaustive
 def test_the_api_survives_one_server_and_says_why_not_two(fleet: Fleet) -> None:
     """Without one server the API takes writes; without two it refuses them, and ``k3s status`` says why."""
     fleet.machines.kill(fleet.instance_id(SERVERS[0]))
