@@ -34,7 +34,7 @@ class OvhApi:
         listener: told when a call waits (rate limit, no answer).
         patience: seconds that one call may take, with all its retries.
         timeout: seconds to connect, and between two bytes of an answer.
-        bucket: the pace of the calls; the default is fair use.
+        bucket: holds the calls back; by default to the credentials' pace.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class OvhApi:
         self._transport = transport_for(credentials, timeout)
         self._listener = listener
         self._patience = patience
-        self._bucket = bucket or TokenBucket()
+        self._bucket = bucket or TokenBucket(*credentials.pace)
         self._project = credentials.project_id
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from koprogo_fleet.core.errors import MissingCredentials
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.ovh.rate import FAIR, Pace
 
 CONFIG_FILES = (Path("ovh.conf"), Path("~/.ovh.conf"), Path("/etc/ovh.conf"))
 """python-ovh's own files, the strongest first."""
@@ -29,6 +30,7 @@ class OvhCredentials:
     Attributes:
         endpoint: a name that python-ovh knows ("ovh-eu"), or the URL of an API ("http://127.0.0.1:8080/1.0").
         project_id: the Public Cloud project; None means "the only one these credentials see".
+        pace: of the calls that they may make.
     """
 
     endpoint: str
@@ -38,6 +40,7 @@ class OvhCredentials:
     client_id: str | None = None
     client_secret: Secret | None = None
     project_id: str | None = None
+    pace: Pace = FAIR
 
     @property
     def is_oauth2(self) -> bool:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Pace(NamedTuple):
+    """So many calls at once, and so many a second after them."""
+
+    burst: int
+    per_second: float
+
+
+FAIR = Pace(60, 1.0)
+"""OVH publishes no limit; its maintainers call 60 calls a minute per consumer key fair use (python-ovh, issue 81)."""
 
 
 class TokenBucket:
-    """
-    Holds back callers so that no more than *burst* calls, plus *per_second* a second, go out. Safe between threads.
-
-    OVH publishes no limit; its maintainers call 60 calls a minute per consumer key fair use.
-    """
+    """Holds back callers so that no more than *burst* calls, plus *per_second* a second, go out. Safe between threads."""
 
     def __init__(
         self,
-        burst: int = 60,
-        per_second: float = 1.0,
+        burst: int = FAIR.burst,
+        per_second: float = FAIR.per_second,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

@@ -16,6 +16,7 @@ from koprogo_fleet.core.errors import MissingCredentials
 from koprogo_fleet.core.events import Listener
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.credentials import OvhCredentials, from_environment
+from koprogo_fleet.ovh.rate import Pace
 from koprogo_fleet.vault import settings as vault_settings
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.workflows.artifacts import K3sBinary, k3s_binary
@@ -141,6 +142,10 @@ def open_cloud(choice: Choice, listener: Listener, lab_name: str | None = None) 
     return CloudTarget(choice.kind, lab_credentials(endpoints), lambda: _vault_of_the_lab(endpoints))
 
 
+LAB_PACE = Pace(60, 20.0)
+"""The lab's API is nobody else's, and need not be spared as OVH's."""
+
+
 def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
     """Return the credentials of the lab's OVH API."""
     return OvhCredentials(
@@ -149,6 +154,7 @@ def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
         application_secret=endpoints.application_secret,
         consumer_key=endpoints.consumer_key,
         project_id=endpoints.project_id,
+        pace=LAB_PACE,
     )
 
 

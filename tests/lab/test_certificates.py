@@ -113,6 +113,7 @@ def test_a_certificate_that_is_lost_is_signed_anew(certified: Fleet) -> None:
     assert {NODE, "10.0.0.11"} == set(told.partition("Principals:")[2].partition("Critical Options:")[0].split())
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_exists_gets_them_and_loses_them(certified: Fleet) -> None:
     """Certificates are for nodes that were made without them, too: the first run logs in by the key itself."""
     public_key = subprocess.run(

@@ -24,6 +24,7 @@ from koprogo_fleet.lab.ovh_api.server import bind, url_of
 from koprogo_fleet.lab.ovh_api.state import State
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.credentials import OvhCredentials
+from koprogo_fleet.ovh.rate import Pace
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Cloud:
         self.folder = folder
         self.machines = MemoryMachines()
         self.clock_ahead = 0.0
+        self.pace = Pace(1000, 1000.0)  # the pace is the matter of few tests: they set it
         self.events: list[Event] = []
         self.start()
 
@@ -123,6 +125,7 @@ class Cloud:
             "application_key": keys.application_key,
             "application_secret": keys.application_secret,
             "consumer_key": keys.consumer_key,
+            "pace": self.pace,
         }
         return OvhCredentials(**{**right, **changes})
 

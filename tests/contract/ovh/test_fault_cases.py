@@ -14,7 +14,7 @@ from emulated_fleet import FLEET, posts, with_workers
 from koprogo_fleet.core.errors import OvhError, OvhRateLimited, OvhUnavailable
 from koprogo_fleet.core.events import Waiting
 from koprogo_fleet.ovh.instances import list_instances
-from koprogo_fleet.ovh.rate import TokenBucket
+from koprogo_fleet.ovh.rate import Pace
 from koprogo_fleet.provision.site import Limits
 
 CREATIONS = ["*/sshkey", "*/network/private", "*/subnet", "*/instance/group", "*/instance", "*/volume", "*/attach"]
@@ -54,10 +54,9 @@ def test_6_429_with_a_moment(cloud: Cloud, tmp_path: Path) -> None:
     assert_settled(cloud, FLEET)
 
 
-def test_6_429_burst_of_50(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_6_429_burst_of_50(cloud: Cloud, tmp_path: Path) -> None:
     """Fifty refusals that do not say when: calls back off, ever longer and out of step, within the pace; all succeed."""
-    burst, pace = 60, 20.0
-    monkeypatch.setattr(TokenBucket.__init__, "__defaults__", (burst, pace))  # a minute's patience, in seconds
+    cloud.pace = Pace(60, 20.0)  # a minute's patience, in seconds
     many = with_workers(12)
     cloud.fault("429-bare", "POST", "*/instance", times=50)
 
@@ -70,7 +69,10 @@ def test_6_429_burst_of_50(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.Mon
     assert 2 < max(pauses) <= 20.5
     times = [entry["time"] for entry in cloud.requests()]
     applied = times[times.index(cloud.requests("POST")[0]["time"]) :]
-    assert all(number <= burst + pace * (when - applied[0]) + 1 for number, when in enumerate(applied))
+    assert all(
+        number <= cloud.pace.burst + cloud.pace.per_second * (when - applied[0]) + 1
+        for number, when in enumerate(applied)
+    )
     assert_settled(cloud, many)
 
 

@@ -35,6 +35,7 @@ from koprogo_fleet.ovh.conf_file import write_ovh_conf
 from koprogo_fleet.ovh.credentials import OvhCredentials, from_environment
 from koprogo_fleet.ovh.instances import list_instances
 from koprogo_fleet.ovh.prices import get_prices
+from koprogo_fleet.ovh.rate import FAIR
 from koprogo_fleet.provision.apply import Limits, apply
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
@@ -224,7 +225,7 @@ def test_the_file_is_private(cloud: Cloud, tmp_path: Path) -> None:
     path = tmp_path / "ovh.conf"
     path.write_text("[default]\nendpoint=ovh-ca\n[ovh-ca]\napplication_key=other\n")
     path.chmod(0o644)
-    credentials = cloud.credentials()
+    credentials = cloud.credentials(pace=FAIR)
 
     write_ovh_conf(path, credentials)
 
