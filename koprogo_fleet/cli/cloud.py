@@ -96,23 +96,19 @@ def apply(
     Example: koprogo-fleet cloud apply monday.plan --confirm koprogo-worker-3 --json
     """
     from koprogo_fleet.cli.confirm import typed
-    from koprogo_fleet.cli.opening import cloud_here, ending, run_view
+    from koprogo_fleet.cli.opening import cloud_run
     from koprogo_fleet.workflows.cloud import apply_saved
     from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import choose
 
-    choice = choose(target)
-    view, report = run_view(log_file, as_json=as_json), Report()
-    view.target(choice.kind, choice.reason)
+    with cloud_run(inventory, target, lab, log_file=log_file, as_json=as_json) as run:
 
-    def names(wanted: Plan) -> frozenset[str]:
-        view.differences("Plan", Report(differences=list(wanted.differences)))
-        given = frozenset(confirm or ())
-        return given if as_json else given | typed(step.ref.name for step in wanted.unconfirmed(given))
+        def names(wanted: Plan) -> frozenset[str]:
+            run.view.differences("Plan", Report(differences=list(wanted.differences)))
+            given = frozenset(confirm or ())
+            return given if as_json else given | typed(step.ref.name for step in wanted.unconfirmed(given))
 
-    with view, ending(view, choice.kind, report):
-        here = cloud_here(inventory, target, lab, view.event)
+        here, told = run.here, run.view.event
         apply_saved(
-            file, here.fleet, here.directory, here.target, view.event, report=report, confirm=names, budget=budget
+            file, here.fleet, here.directory, here.target, told, report=run.report, confirm=names, budget=budget
         )
-        view.summary(choice.kind, report, NEXT_STEPS)
+        run.ended(NEXT_STEPS)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from koprogo_fleet.cli import json_lines
 from koprogo_fleet.cli.results import line
 from koprogo_fleet.cli.wording import cost_lines, printable
 from koprogo_fleet.core.events import Cost
@@ -81,17 +82,15 @@ def step_as_json(step: Step) -> dict[str, Any]:
 
 
 def _cost_as_json(cost: PlanCost) -> dict[str, Any]:
-    told = cost.told(None)
+    told = json_lines.Cost.of(cost.told(None))
     return {
         "currency": told.currency,
         "before": f"{cost.before.monthly:.2f}",
-        "after": f"{told.total:.2f}",
-        "change": f"{told.change:.2f}",
-        "steps": [
-            {"what": item.what, "before": f"{item.before:.2f}", "after": f"{item.after:.2f}"} for item in told.changes
-        ],
+        "after": told.total,
+        "change": told.change,
+        "steps": [step.model_dump() for step in told.changes],
         "unpriced": list(told.unpriced),
-        "carbon_kilograms": f"{told.carbon_kilograms:.1f}",
+        "carbon_kilograms": told.carbon_kilograms,
         "carbon_basis": told.carbon_basis,
     }
 

@@ -49,11 +49,10 @@ def destroy(
     """
     from koprogo_fleet.cli.cloud_view import plan_as_json, show_plan
     from koprogo_fleet.cli.confirm import typed
-    from koprogo_fleet.cli.opening import cloud_here, ending, progress, run_view
+    from koprogo_fleet.cli.opening import cloud_here, cloud_run, progress
     from koprogo_fleet.cli.render import people_console
     from koprogo_fleet.workflows.destroy import destroy_fleet, plan_destruction
     from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import choose
 
     if only_plan:
         with progress(quiet=as_json) as listener:
@@ -65,17 +64,14 @@ def destroy(
             show_plan(people_console(), found, nothing="Nothing at OVH bears the fleet's names.")
         raise typer.Exit(EXIT_CHANGES if found.steps else EXIT_OK)
 
-    choice = choose(target)
-    view, report = run_view(log_file, as_json=as_json), Report()
-    view.target(choice.kind, choice.reason)
+    with cloud_run(inventory, target, lab, log_file=log_file, as_json=as_json) as run:
 
-    def name(wanted: Plan) -> frozenset[str]:
-        view.differences("Plan", Report(differences=list(wanted.differences)))
-        if confirm is not None or as_json:
-            return frozenset(filter(None, [confirm]))
-        return typed([wanted.fleet.name], "All of this is deleted, with its data")
+        def name(wanted: Plan) -> frozenset[str]:
+            run.view.differences("Plan", Report(differences=list(wanted.differences)))
+            if confirm is not None or as_json:
+                return frozenset(filter(None, [confirm]))
+            return typed([wanted.fleet.name], "All of this is deleted, with its data")
 
-    with view, ending(view, choice.kind, report):
-        here = cloud_here(inventory, target, lab, view.event)
-        destroy_fleet(here.fleet, here.directory, here.target, view.event, report=report, confirm=name)
-        view.summary(choice.kind, report)
+        here = run.here
+        destroy_fleet(here.fleet, here.directory, here.target, run.view.event, report=run.report, confirm=name)
+        run.ended()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from koprogo_fleet.core.events import Listener
     from koprogo_fleet.core.fleet import Fleet
     from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import CloudTarget
+    from koprogo_fleet.workflows.target import Choice, CloudTarget
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,50 @@ def cloud_here(
     Raises:
         KoprogoError: fleet.yaml has mistakes, or the target cannot be had.
     """
-    from koprogo_fleet.cli.scaffold import ensure_inventory
-    from koprogo_fleet.core.loader import load_fleet
-    from koprogo_fleet.workflows.target import choose, open_cloud
+    from koprogo_fleet.workflows.target import choose
+
+    return _opened(inventory, choose(target, environment), lab, listener)
+
+
+@dataclass(frozen=True)
+class CloudRun:
+    """A run that changes objects at OVH: what it is about, what shows it, and what it fills."""
+
+    here: Here
+    view: View
+    report: Report
+
+    def ended(self, next_steps: Sequence[str] = ()) -> None:
+        """Show what was done."""
+        self.view.summary(self.here.target.kind, self.report, next_steps)
+
+
+@contextmanager
+def cloud_run(
+    inventory: Path,
+    target: TargetKind | None,
+    lab: str,
+    environment: str | None = None,
+    *,
+    log_file: Path | None,
+    as_json: bool,
+) -> Generator[CloudRun]:
+    """Show the target, yield a run there, and show the error that ends it; the exit code is the error's."""
+    from koprogo_fleet.workflows.run import Report
+    from koprogo_fleet.workflows.target import choose
 
     choice = choose(target, environment)
+    view, report = run_view(log_file, as_json=as_json), Report()
+    view.target(choice.kind, choice.reason)
+    with view, ending(view, choice.kind, report):
+        yield CloudRun(_opened(inventory, choice, lab, view.event), view, report)
+
+
+def _opened(inventory: Path, choice: Choice, lab: str, listener: Listener) -> Here:
+    from koprogo_fleet.cli.scaffold import ensure_inventory
+    from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.workflows.target import open_cloud
+
     directory = ensure_inventory(inventory, choice.environment, listener)
     return Here(load_fleet(directory / "fleet.yaml"), directory, open_cloud(choice, listener, lab))
 

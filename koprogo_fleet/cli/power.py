@@ -50,18 +50,12 @@ def off(
 
     Example: koprogo-fleet power off --env dev --shelve
     """
-    from koprogo_fleet.cli.opening import cloud_here, ending, run_view
+    from koprogo_fleet.cli.opening import cloud_run
     from koprogo_fleet.workflows.power import power_off
-    from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import choose
 
-    choice = choose(target, environment)
-    view, report = run_view(log_file, as_json=as_json), Report()
-    view.target(choice.kind, choice.reason)
-    with view, ending(view, choice.kind, report):
-        here = cloud_here(inventory, target, lab, view.event, environment)
-        power_off(here.fleet, here.target, view.event, report, shelve=shelve)
-        view.summary(choice.kind, report)
+    with cloud_run(inventory, target, lab, environment, log_file=log_file, as_json=as_json) as run:
+        power_off(run.here.fleet, run.here.target, run.view.event, run.report, shelve=shelve)
+        run.ended()
 
 
 @app.command()
@@ -81,18 +75,13 @@ def on(
 
     Example: koprogo-fleet power on --env dev
     """
-    from koprogo_fleet.cli.opening import cloud_here, ending, run_view
+    from koprogo_fleet.cli.opening import cloud_run
     from koprogo_fleet.workflows.power import power_on
-    from koprogo_fleet.workflows.run import Report
-    from koprogo_fleet.workflows.target import choose
 
-    choice = choose(target, environment)
-    view, report = run_view(log_file, as_json=as_json), Report()
-    view.target(choice.kind, choice.reason)
-    with view, ending(view, choice.kind, report):
-        here = cloud_here(inventory, target, lab, view.event, environment)
-        power_on(here.fleet, here.directory, here.target, view.event, report, ready_seconds=ready_seconds)
-        view.summary(choice.kind, report)
+    with cloud_run(inventory, target, lab, environment, log_file=log_file, as_json=as_json) as run:
+        here = run.here
+        power_on(here.fleet, here.directory, here.target, run.view.event, run.report, ready_seconds=ready_seconds)
+        run.ended()
 
 
 @app.command()

@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 EXIT_OK = 0
 EXIT_NOT_CONVERGED = 1
@@ -164,6 +164,21 @@ class OvhError(KoprogoError):
         self.path = path
         self.status = status
         self.query_id = query_id
+
+    @classmethod
+    def about_the_call_of(
+        cls, error: OvhError, seen: str, *, cause: str | None = None, next_step: str | None = None
+    ) -> Self:
+        """Return an error in other words about the call that *error* is about."""
+        return cls(
+            seen,
+            method=error.method,
+            path=error.path,
+            status=error.status,
+            query_id=error.query_id,
+            cause=cause,
+            next_step=next_step,
+        )
 
 
 class OvhRefused(OvhError, PermissionError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from koprogo_fleet.core.errors import WaitTimeout
@@ -43,6 +43,7 @@ def wait_for(
         WaitTimeout: the deadline passed; names the condition and the last observation.
     """
     deadline = time.monotonic() + seconds
+    ever_longer = pauses(interval)
     while True:
         try:
             return observe()
@@ -54,5 +55,12 @@ def wait_for(
                 condition, seconds=seconds, last_observation=observation, cause=cause, next_step=next_step
             )
         listener(Waiting(condition, observation, left))
-        time.sleep(min(interval, left))
-        interval = min(interval * 1.5, 5.0)
+        time.sleep(min(next(ever_longer), left))
+
+
+def pauses(first: float) -> Iterator[float]:
+    """Yield the seconds between two looks, without end: each half as long again, up to 5 s."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(pause * 1.5, 5.0)

@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Fleet, Node
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.dedicated_servers import DedicatedServer, VrackSide, get_server, get_vrack_side, list_servers
-from koprogo_fleet.ovh.instances import DELETED, Instance, InstanceInterface, list_instances, list_interfaces
+from koprogo_fleet.ovh.instances import DELETED, Instance, InstanceInterface, list_instances, list_interfaces, only_one
 from koprogo_fleet.ovh.volumes import Volume, list_volumes
 
 CALLS_AT_ONCE = 8
@@ -47,14 +46,7 @@ class Observed:
         Raises:
             InputError: two instances have its name.
         """
-        found = [instance for instance in self.instances if instance.name == node.name]
-        if len(found) > 1:
-            raise InputError(
-                f"{len(found)} instances are named {node.name}: {', '.join(instance.id for instance in found)}",
-                cause="one was made by hand, or by two runs at once",
-                next_step="delete the ones that are not in use, in the OVH manager, then run the command again",
-            )
-        return found[0] if found else None
+        return only_one(node.name, [instance for instance in self.instances if instance.name == node.name])
 
     def mac_of(self, node: Node, instance: Instance) -> str | None:
         """Return the MAC address of the NIC that *node* has its vRack address on, or None while there is none."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.client import OvhApi
 
@@ -102,6 +104,22 @@ class NewInstance:
     ports: tuple[NetworkPort, ...]
     group_id: str | None = None
     monthly: bool = False
+
+
+def only_one(name: str, found: Sequence[Instance]) -> Instance | None:
+    """
+    Return the one instance of *name* that was *found*, or None.
+
+    Raises:
+        InputError: there are more.
+    """
+    if len(found) > 1:
+        raise InputError(
+            f"{len(found)} instances are named {name}: {', '.join(instance.id for instance in found)}",
+            cause="one was made by hand, or by two runs at once",
+            next_step="delete the ones that are not in use, in the OVH manager, then run the command again",
+        )
+    return found[0] if found else None
 
 
 def list_instances(api: OvhApi, region: str | None = None) -> tuple[Instance, ...]:

@@ -112,12 +112,9 @@ class Builder:
         except OvhUnavailable:
             raise
         except OvhError as error:
-            raise OvhError(
+            raise OvhError.about_the_call_of(
+                error,
                 f"{failure}, and OVH refuses to do it again: {error.seen}",
-                method=error.method,
-                path=error.path,
-                status=error.status,
-                query_id=error.query_id,
                 cause=kind.failure_cause(wanted),
                 next_step=f"look at {kind.ref(wanted.name)} in the OVH manager, then run the command again",
             ) from error

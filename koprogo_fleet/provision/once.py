@@ -65,12 +65,9 @@ def create_once(site: Site, what: str, create: Callable[[], T], find: Callable[[
     try:
         found = site.wait(f"{what}: in OVH's list, as the answer was lost", look, seconds=seconds)
     except WaitTimeout:
-        raise OvhUnavailable(
+        raise OvhUnavailable.about_the_call_of(
+            lost,
             f"{lost.seen}; {what} did not appear within {seconds:.0f} s",
-            method=lost.method,
-            path=lost.path,
-            status=lost.status,
-            query_id=lost.query_id,
             cause=lost.cause,
             next_step="run the command again: it takes over what exists, and creates only what does not",
         ) from lost

@@ -14,7 +14,7 @@ from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.ovh import instances
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.instance_actions import shelve_instance, unshelve_instance
-from koprogo_fleet.ovh.instances import Instance, list_instances, start_instance, stop_instance
+from koprogo_fleet.ovh.instances import Instance, list_instances, only_one, start_instance, stop_instance
 
 SECONDS = 1800.0
 """For a group of instances: shelving uploads each disk, and brings it back."""
@@ -65,14 +65,7 @@ def fleet_instances(fleet: Fleet, api: OvhApi) -> dict[str, Instance]:
     for instance in list_instances(api):
         if instance.name in found and instance.status not in instances.DELETED:
             found[instance.name].append(instance)
-    for name, same in found.items():
-        if len(same) > 1:
-            raise InputError(
-                f"{len(same)} instances are named {name}: {', '.join(one.id for one in same)}",
-                cause="one was made by hand, or by two runs at once",
-                next_step="delete the ones that are not in use, in the OVH manager, then run the command again",
-            )
-    return {name: same[0] for name, same in found.items() if same}
+    return {name: one for name, same in found.items() if (one := only_one(name, same)) is not None}
 
 
 def check(fleet: Fleet, there: Mapping[str, Instance], wanted: Power) -> None:

@@ -11,7 +11,7 @@ from koprogo_fleet.ovh.ip_load_balancers import IpLoadBalancer, get_ip_load_bala
 from koprogo_fleet.ovh.vracks import attach_ip_load_balancer
 from koprogo_fleet.provision.ip_balancing import wanted_balancing
 from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Wanted
-from koprogo_fleet.provision.kinds.project_vrack import PROJECT_VRACK, VRACK_OF_PROJECT, vrack_of
+from koprogo_fleet.provision.kinds.project_vrack import VRACK_OF_PROJECT, needs_of_vrack, stays_where_it_is, vrack_of
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.operations import wait_for_vrack
 from koprogo_fleet.provision.site import Site
@@ -46,9 +46,8 @@ class BalancerVrackKind(Kind[None, IpLoadBalancer]):
 
     def wanted(self, fleet: Fleet) -> Iterator[Wanted[None]]:
         """Return the service that fleet.yaml names."""
-        needs = tuple(PROJECT_VRACK.ref(project.name) for project in PROJECT_VRACK.wanted(fleet))
         if (spec := wanted_balancing(fleet)) is not None:
-            yield Wanted(spec.service, None, needs)
+            yield Wanted(spec.service, None, needs_of_vrack(fleet))
 
     def existing(self, lists: Lists, _fleet: Fleet) -> Iterator[Existing[IpLoadBalancer]]:
         """Return it if it is in a vRack."""
@@ -86,10 +85,7 @@ class BalancerVrackKind(Kind[None, IpLoadBalancer]):
 
     def compare(self, wanted: Wanted[None], existing: Existing[IpLoadBalancer], view: View) -> Iterator[Refuse]:
         """Refuse to take it out of another vRack."""
-        now, vrack = existing.value.vrack_id, vrack_of(view.fleet, view)
-        if now != vrack:
-            next_step = f"take {wanted.name} out of {now} in the OVH manager, if nothing there needs it"
-            yield Refuse(f"vRack {now}", f"vRack {vrack}", next_step)
+        return stays_where_it_is(wanted.name, existing.value.vrack_id, view)
 
     def create(self, wanted: Wanted[None], site: Site) -> str:
         """Attach it, and wait for the task: it alone tells that OVH gave up."""

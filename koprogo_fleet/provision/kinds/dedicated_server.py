@@ -10,8 +10,8 @@ from koprogo_fleet.core.fleet import DedicatedServer, Fleet
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.dedicated_servers import VrackSide, get_vrack_side, list_servers
 from koprogo_fleet.ovh.vracks import attach_interface, attach_server
-from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Verdict, Wanted
-from koprogo_fleet.provision.kinds.project_vrack import PROJECT_VRACK, VRACK_OF_PROJECT, vrack_of
+from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Wanted
+from koprogo_fleet.provision.kinds.project_vrack import VRACK_OF_PROJECT, needs_of_vrack, stays_where_it_is, vrack_of
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.operations import wait_for_vrack
 from koprogo_fleet.provision.site import Site
@@ -50,7 +50,7 @@ class DedicatedServerKind(Kind[DedicatedServer, VrackSide]):
 
     def wanted(self, fleet: Fleet) -> Iterator[Wanted[DedicatedServer]]:
         """Return all that fleet.yaml names."""
-        needs = tuple(PROJECT_VRACK.ref(project.name) for project in PROJECT_VRACK.wanted(fleet))
+        needs = needs_of_vrack(fleet)
         for server in fleet.dedicated_servers:
             yield Wanted(server.name, server, needs)
 
@@ -97,12 +97,9 @@ class DedicatedServerKind(Kind[DedicatedServer, VrackSide]):
                     next_step="look at its network interfaces in the OVH manager, or take it out of fleet.yaml",
                 )
 
-    def compare(self, wanted: Wanted[DedicatedServer], existing: Existing[VrackSide], view: View) -> Iterator[Verdict]:
+    def compare(self, wanted: Wanted[DedicatedServer], existing: Existing[VrackSide], view: View) -> Iterator[Refuse]:
         """Refuse to take it out of another vRack."""
-        now, vrack = existing.value.vrack_id, vrack_of(view.fleet, view)
-        if now != vrack:
-            next_step = f"take {wanted.spec.service} out of {now} in the OVH manager, if nothing there needs it"
-            yield Refuse(f"vRack {now}", f"vRack {vrack}", next_step)
+        return stays_where_it_is(wanted.spec.service, existing.value.vrack_id, view)
 
     def create(self, wanted: Wanted[DedicatedServer], site: Site) -> str:
         """Attach it, and wait for the task: it alone tells that OVH gave up."""

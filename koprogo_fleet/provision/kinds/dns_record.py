@@ -45,12 +45,9 @@ def _of_the_fleet(api: OvhApi, fleet: Fleet, _lists: Lists) -> tuple[DnsRecord, 
     try:
         return tuple(record for name in names for record in dns.list_records(api, fleet.dns.zone, name=name))
     except OvhNotFound as error:
-        raise OvhNotFound(
+        raise OvhNotFound.about_the_call_of(
+            error,
             error.seen,
-            method=error.method,
-            path=error.path,
-            status=error.status,
-            query_id=error.query_id,
             cause=f"the zone {fleet.dns.zone} is not one of this OVH account's",
             next_step="look at dns.zone in fleet.yaml, and at the domain in the OVH manager",
         ) from error

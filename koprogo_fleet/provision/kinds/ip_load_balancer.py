@@ -124,12 +124,9 @@ class IpLoadBalancerKind(Kind[IpBalancingSpec, IpBalancing]):
         try:
             _bring(site, wanted.spec)
         except OvhUnavailable as error:  # that part of it is there must not be taken for all
-            raise OvhError(
+            raise OvhError.about_the_call_of(
+                error,
                 error.seen,
-                method=error.method,
-                path=error.path,
-                status=error.status,
-                query_id=error.query_id,
                 cause=error.cause,
                 next_step="run the command again: it goes on where this run ended",
             ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh.vracks import attach_project, find_vrack_of_project
-from koprogo_fleet.provision.kind import Existing, Kind, Refuse, Wanted
+from koprogo_fleet.provision.kind import Existing, Kind, Ref, Refuse, Wanted
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.operations import wait_for_vrack
 from koprogo_fleet.provision.site import Site
@@ -29,6 +29,19 @@ VRACK_OF_PROJECT = Listing(
 def vrack_of(fleet: Fleet, lists: Lists) -> str | None:
     """Return the vRack that the fleet's network is in, or will be; None if nobody says."""
     return fleet.network.vrack_service or lists.of(VRACK_OF_PROJECT)
+
+
+def needs_of_vrack(fleet: Fleet) -> tuple[Ref, ...]:
+    """Return what has to be ready before anything else comes into the vRack."""
+    return tuple(PROJECT_VRACK.ref(project.name) for project in PROJECT_VRACK.wanted(fleet))
+
+
+def stays_where_it_is(what: str, now: str | None, view: View) -> Iterator[Refuse]:
+    """Refuse to take *what* out of the vRack that it is in *now*, unless that is the fleet's."""
+    vrack = vrack_of(view.fleet, view)
+    if now != vrack:
+        next_step = f"take {what} out of {now} in the OVH manager, if nothing there needs it"
+        yield Refuse(f"vRack {now}", f"vRack {vrack}", next_step)
 
 
 class ProjectVrackKind(Kind[None, str]):
