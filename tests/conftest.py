@@ -1,8 +1,9 @@
-"""What all tests need: Ctrl-C for the programs they start, and company for those that run side by side."""
+"""What all tests need: Ctrl-C for the programs they start, samples of many cases, and company for those side by side."""
 
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,19 @@ def pytest_configure() -> None:
     """Let programs that tests start hear Ctrl-C, as on a terminal: what runs in the background may ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m says
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make every case of a sampled test exhaustive but the first, and each n-th after it."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        if (mark := item.get_closest_marker("sampled")) is None:
+            continue
+        test = item.nodeid.partition("[")[0]
+        if seen[test] % mark.kwargs["every"]:
+            item.add_marker(pytest.mark.exhaustive)
+        seen[test] += 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -148,17 +148,11 @@ class Cluster:
         Bytes that are not UTF-8 come escaped: such a value is only good for telling that it is a wrong one.
         """
         found = self.get("v1", "Secret", name, namespace)
-        if found is None:
-            return None
-        return {
-            key: Secret(base64.b64decode(value).decode(errors="backslashreplace"))
-            for key, value in (found.get("data") or {}).items()
-        }
+        return None if found is None else content_of(found)
 
     def owners(self, api_version: str, kind: str, name: str, namespace: str) -> frozenset[str]:
         """Return the uids of the objects that an object belongs to: it is deleted when all of them are gone."""
-        metadata = (self.get(api_version, kind, name, namespace) or {}).get("metadata") or {}
-        return frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ())
+        return owners_of(self.get(api_version, kind, name, namespace) or {})
 
     def apply(self, manifest: Mapping[str, Any], field_manager: str = FIELD_MANAGER) -> dict[str, Any]:
         """
@@ -295,6 +289,20 @@ class Cluster:
             if status_of(error) == HTTPStatus.NOT_FOUND:
                 return None
             raise explained(error, self.server, what) from error
+
+
+def content_of(secret: Mapping[str, Any]) -> Mapping[str, Secret]:
+    """Return the values of a Secret's manifest, as :meth:`Cluster.secret` does."""
+    return {
+        key: Secret(base64.b64decode(value).decode(errors="backslashreplace"))
+        for key, value in (secret.get("data") or {}).items()
+    }
+
+
+def owners_of(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Return the uids of the objects that *manifest* names as its owners."""
+    metadata = manifest.get("metadata") or {}
+    return frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ())
 
 
 def _configuration(kubeconfig: Mapping[str, Any], server: str | None) -> SingleConfig:

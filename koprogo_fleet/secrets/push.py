@@ -9,7 +9,7 @@ from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.wait import NotYet, wait_for
-from koprogo_fleet.kube import Cluster
+from koprogo_fleet.kube import Cluster, content_of, owners_of
 from koprogo_fleet.secrets.bundle import (
     API_VERSION,
     KIND,
@@ -162,12 +162,12 @@ def _prove(bundle: Bundle, in_vault: InVault, cluster: Cluster, seconds: float, 
     wanted = bundle.values(in_vault)
 
     def look() -> None:
-        live, sealed = cluster.secret(bundle.namespace, bundle.name), _sealed(bundle, cluster)
+        live, sealed = cluster.get("v1", "Secret", bundle.name, bundle.namespace), _sealed(bundle, cluster)
         if live is None:
             seen = "there is no Secret"
-        elif live != wanted:
+        elif content_of(live) != wanted:
             seen = "the Secret holds other values"
-        elif _belongs_to_another(bundle, sealed, cluster):
+        elif _belongs_to_another(live, sealed):
             seen = "the Secret belongs to a SealedSecret that was deleted, and will be deleted with it"
         else:
             return
@@ -184,9 +184,9 @@ def _prove(bundle: Bundle, in_vault: InVault, cluster: Cluster, seconds: float, 
     )
 
 
-def _belongs_to_another(bundle: Bundle, sealed: Mapping[str, Any] | None, cluster: Cluster) -> bool:
+def _belongs_to_another(secret: Mapping[str, Any], sealed: Mapping[str, Any] | None) -> bool:
     """Say whether Kubernetes will collect the Secret as garbage, whatever it holds at this moment."""
-    owners = cluster.owners("v1", "Secret", bundle.name, bundle.namespace)
+    owners = owners_of(secret)
     return bool(owners) and sealed is not None and sealed["metadata"]["uid"] not in owners
 
 

@@ -98,6 +98,7 @@ def test_6_429_is_shown(office: Office, cloud: Cloud) -> None:
     assert re.search(r"OVH API: GET /cloud/project/\w+/instance - rate-limited until \d\d:\d\d:\d\d", ended.err)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("turn", range(len(CREATIONS)))
 def test_7_and_8_an_answer_that_cannot_be_read(cloud: Cloud, tmp_path: Path, turn: int) -> None:
     """Every creation is done and its answer spoiled, each in another way: all are taken over, none is made twice."""
@@ -122,6 +123,7 @@ def test_7_lists_that_cannot_be_read(cloud: Cloud, tmp_path: Path) -> None:
     assert_settled(cloud, FLEET)
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("status", [500, 502, 504, 408])
 def test_7_a_page_instead_of_an_answer(cloud: Cloud, tmp_path: Path, status: int) -> None:
     """Nothing was done, and nobody can know: the error has status, reason, page and query id, and says what to do."""
@@ -162,6 +164,7 @@ def test_8_timeout_and_the_list_is_late(cloud: Cloud, tmp_path: Path) -> None:
     assert_settled(cloud, FLEET)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("path", CREATIONS)
 def test_9_created_and_not_listed_yet(cloud: Cloud, tmp_path: Path, path: str) -> None:
     """A list that shows a new object late is waited for, by the object's id."""

@@ -117,6 +117,7 @@ def test_the_environment_is_chosen(dev: Office, cloud: Cloud) -> None:
     assert before == len(cloud.requests("POST"))
 
 
+@pytest.mark.exhaustive
 def test_lost_answers(dev: Office, cloud: Cloud) -> None:
     """A call that was carried out without an answer is not the end, nor one that was not carried out."""
     cloud.fault("timeout-after-success", "POST", "*/stop")

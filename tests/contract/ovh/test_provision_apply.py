@@ -126,6 +126,7 @@ apply(plan(fleet, observe(api, fleet), sys.argv[1]), api, HostKeys())
 """
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("writes", [1, 4, 6, 9])
 def test_kill_9_and_run_again(cloud: Cloud, tmp_path: Path, writes: int) -> None:
     """A process killed after some of its POSTs leaves no duplicate behind: the next one converges."""
@@ -152,6 +153,7 @@ def test_kill_9_and_run_again(cloud: Cloud, tmp_path: Path, writes: int) -> None
     assert () == the_plan(cloud).steps
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("after", [1, 3, 6, 9])
 def test_killed_and_run_again(cloud: Cloud, after: int) -> None:
     """Ended in the middle, whatever existed then, the next run converges without duplicates."""

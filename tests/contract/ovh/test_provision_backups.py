@@ -132,6 +132,7 @@ def test_vault_refuses(cloud: Cloud) -> None:
     assert keys_at_ovh(cloud) == keys_kept(keeper)
 
 
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success", "timeout-after-success"])
 @pytest.mark.parametrize("path", ["*/user", "*/storage", "*/s3Credentials", "*/policy"])
 def test_lost_answers(cloud: Cloud, path: str, kind: str) -> None:

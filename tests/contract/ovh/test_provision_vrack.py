@@ -76,6 +76,7 @@ def test_ovh_cancels_the_task(cloud: Cloud) -> None:
     assert 0 == objects(cloud)["networks"]
 
 
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success", "timeout-after-success"])
 @pytest.mark.parametrize("path", ["*/cloudProject", "*/dedicatedServerInterface"])
 def test_lost_answer(cloud: Cloud, path: str, kind: str) -> None:

@@ -129,6 +129,7 @@ def test_one_server_that_cannot_be_reached_is_named(fleet: Fleet) -> None:
     assert boot == console(fleet, third, "cat /proc/sys/kernel/random/boot_id")
 
 
+@pytest.mark.exhaustive
 def test_a_paused_run_that_was_overtaken_is_refused(fleet: Fleet) -> None:
     """Stopped before its first change, its lock removed and another run done, it finds the node taken, and ends."""
     worker = WORKERS[0]

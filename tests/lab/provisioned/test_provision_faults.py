@@ -143,6 +143,7 @@ def test_a_killed_run_is_continued(fleet: Fleet, seconds: float) -> None:
     assert_continued(fleet, seconds)
 
 
+@pytest.mark.exhaustive
 def test_a_node_that_never_boots_ends_the_wait(tmp_path: Path) -> None:
     """A machine that OVH calls ACTIVE and that never answers is an error after the deadline, with what was seen."""
     fleet = make_fleet("t-noboot", tmp_path)
