@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -55,6 +56,23 @@ app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
 app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"koprogo-fleet {version('koprogo-fleet')}\n")
+        raise typer.Exit(EXIT_OK)
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

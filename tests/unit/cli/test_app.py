@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,10 @@ def test_what_options_repeat_is_what_the_workflows_say() -> None:
     """What the options say for themselves, so that --help need not import the workflows, is the same there."""
     assert (target.LAB, target.OVH) == tuple(options.TargetKind)
     assert workflow.BOOT_SECONDS == provision.BOOT_SECONDS
+
+
+def test_version(tmp_path: Path) -> None:
+    """The version of the installed package is printed, and nothing else is asked for."""
+    done = called("--version", folder=tmp_path)
+
+    assert (0, f"koprogo-fleet {version('koprogo-fleet')}\n") == (done.returncode, done.stdout)
