@@ -357,6 +357,7 @@ def test_taken_up_after_the_password_was_changed(server: Server) -> None:
     assert not server.first_login().changed
 
 
+@pytest.mark.exhaustive
 def test_key_there_but_password_expired(server: Server) -> None:
     """A key that is let in opens no session while the password must be changed: it is changed, and then works."""
     public = ensure_private_key(server.directory / "id_ed25519")
@@ -368,6 +369,7 @@ def test_key_there_but_password_expired(server: Server) -> None:
     assert "1" == server.by_hand("grep -c . /home/debian/.ssh/authorized_keys").strip()
 
 
+@pytest.mark.exhaustive
 def test_password_that_need_not_be_changed(server: Server) -> None:
     """A delivered password that nobody asks to change is changed all the same."""
     server.deliver(must_change=False)
@@ -388,6 +390,7 @@ def test_new_password_against_the_rules(server: Server) -> None:
     assert DELIVERED.reveal() not in caught.value.seen
 
 
+@pytest.mark.exhaustive
 def test_question_that_never_comes(server: Server) -> None:
     """Where the change of the password hangs, the run ends at its deadline, and says what it waited for."""
     server.by_hand(
@@ -409,6 +412,7 @@ def test_dry_run_sends_nothing(server: Server) -> None:
     assert "password for debian" not in server.log()
 
 
+@pytest.mark.exhaustive
 def test_other_language(server: Server) -> None:
     """A node that asks in another language, without a colon anywhere, is answered as well."""
     server.by_hand(
@@ -452,6 +456,7 @@ def test_netmiko_on_the_same_inventory(server: Server) -> None:
     assert ["delivered-1", "debian"] == str(result.result).split()
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("known", ["another key", "no key", "the name alone"])
 def test_netmiko_verifies_the_host_key(server: Server, tmp_path: Path, known: str) -> None:
     """With another key, none, or one that is not known by the address, netmiko does not log in."""
@@ -487,6 +492,7 @@ def test_certificates_from_the_first_boot(server: Server, tmp_path: Path) -> Non
         connect(replace(login, certificate=None))
 
 
+@pytest.mark.exhaustive
 def test_the_same_certificates_as_resources(server: Server) -> None:
     """What user-data wrote is what the resources find as desired."""
     server.first_login()
@@ -547,6 +553,7 @@ def write_inventory(server: Server, directory: Path) -> None:
         (directory / f"{name}.yaml").write_text(json.dumps(content))
 
 
+@pytest.mark.exhaustive
 def test_reboot(server: Server) -> None:
     """A reboot ends when the node answers after another boot, and the connection of before is not used again."""
     server.first_login()

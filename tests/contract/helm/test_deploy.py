@@ -160,6 +160,7 @@ def test_goes_back_after_a_failed_upgrade(helm: Helm, release: Release, chart: P
     ]
 
 
+@pytest.mark.exhaustive
 def test_keeps_a_failed_installation_to_look_at(helm: Helm, release: Release, chart: Path) -> None:
     """A first installation that fails stays, is told as failed, and the next run goes on from there."""
     with pytest.raises(HelmError, match="pod koprogo-api-"):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emulated_cloud import Cloud
+from forked_commands import Forks
 
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_fleet
@@ -58,8 +57,9 @@ class Ended:
 class Office:
     """A folder with a fleet in ``inventory/production``, from which commands are run."""
 
-    def __init__(self, cloud: Cloud, folder: Path) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, forks: Forks) -> None:
         self.cloud = cloud
+        self.forks = forks
         self.folder = folder
         self.state = folder / "state" / "koprogo"
         self.inventory = folder / "inventory" / "production"
@@ -85,22 +85,18 @@ class Office:
         if answers is not None and types is not None:
             os.write(answers, types.encode())
         try:
-            ended = subprocess.run(
-                [sys.executable, "-c", "from koprogo_fleet.cli.app import main; main()", *arguments],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-                cwd=self.folder,
-                env=self._environment() | variables,
-                stdin=subprocess.DEVNULL if terminal is None else terminal,
+            code, out, err = self.forks.run(
+                arguments,
+                folder=self.folder,
+                environment=self._environment() | variables,
+                terminal=os.devnull if terminal is None else os.ttyname(terminal),
             )
         finally:
             for descriptor in (answers, terminal):
                 if descriptor is not None:
                     os.close(descriptor)
-        assert "Traceback" not in ended.stderr, ended.stderr
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        assert "Traceback" not in err, err
+        return Ended(code, out, err)
 
     def provision(self) -> None:
         """Have everything of fleet.yaml at OVH, as a provision leaves it, with less waiting."""
@@ -115,7 +111,6 @@ class Office:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHONPATH": ":".join(sys.path),
             "COLUMNS": "200",
             "KOPROGO_STATE_DIR": str(self.folder / "state"),
             "OVH_ENDPOINT": self.cloud.url,

@@ -91,6 +91,7 @@ def test_repository_that_does_not_answer(node: PrivateNode, website: tuple[Path,
     assert [] == node.converge(source(website, key[1]))
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("lock", ["/var/lib/apt/lists/lock", "/var/lib/dpkg/lock-frontend"])
 def test_another_user_of_apt_is_named(
     node: PrivateNode, website: tuple[Path, str], key: tuple[Path, str], lock: str
