@@ -25,7 +25,7 @@ systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo
 curl_etcd https://127.0.0.1:2379/health
 curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/cluster/member/list
 curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status
-timeout 8 {paths.BINARY} kubectl get --raw /readyz 2>&1 | tail -n 1 | tr -d '\\n'; echo
+timeout 15 {paths.BINARY} kubectl get --raw /readyz 2>&1 | tail -n 1 | tr -d '\\n'; echo
 [ ! -d {paths.ETCD_DATA} ] || echo "has etcd data"
 """
 

@@ -150,5 +150,5 @@ def test_reset(session: Session, sshd: Sshd) -> None:
     with pytest.raises(SessionLost, match="ended in the middle of a command"):
         session.run("sleep 60", timeout=50)
 
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     timer.join()

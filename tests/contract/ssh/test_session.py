@@ -132,7 +132,7 @@ def test_lost_in_the_middle(sshd: Sshd, session: Session) -> None:
     with pytest.raises(SessionLost, match="the connection ended in the middle of a command"):
         session.run("sleep 60", timeout=30)
 
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 20
     assert not session.is_alive()
 
 
@@ -157,22 +157,22 @@ def test_after_close(session: Session) -> None:
         session.run("true", timeout=5)
 
 
-def test_parallel_commands(session: Session) -> None:
+def test_parallel_commands(session: Session, tmp_path: Path) -> None:
     """Several threads may run commands on one session at the same time, and each gets its own answer."""
     answers: dict[int, bytes] = {}
+    all_here = f"until [ $(ls '{tmp_path}' | wc -l) -eq 8 ]; do sleep 0.1; done"
 
     def ask(number: int) -> None:
-        answers[number] = session.run(f"sleep 1; echo {number}", timeout=20).stdout
+        command = f"touch '{tmp_path}/{number}'; {all_here}; echo {number}"
+        answers[number] = session.run(command, timeout=60).stdout
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
-    begin = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert {number: b"%d\n" % number for number in range(8)} == answers
-    assert time.monotonic() - begin < 6
 
 
 def test_stdin_is_not_in_argv(session: Session, tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_sudo_that_begins_to_ask_stops_the_run(fleet: Fleet) -> None:
 
 def test_first_interrupt_lets_the_changes_end(fleet: Fleet) -> None:
     """After Ctrl-C each change that was begun ends well, nothing else is; the next run, with 256 descriptors, goes on."""
-    with slow_drift(fleet, *WORKERS, seconds=4):
+    with slow_drift(fleet, *WORKERS, seconds=10):
         run = Started(fleet)
         run.wait_until_it_changes(*WORKERS)
         run.process.send_signal(signal.SIGINT)

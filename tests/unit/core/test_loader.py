@@ -122,7 +122,7 @@ def _large(flavor: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("flavor", "seconds"), [("flavor", 5.0), ("flavour", 20.0)])
+@pytest.mark.parametrize(("flavor", "seconds"), [("flavor", 20.0), ("flavour", 60.0)])
 def test_ten_thousand_nodes_do_not_take_forever(tmp_path: Path, flavor: str, seconds: float) -> None:
     """10 000 nodes are loaded in seconds, and so are 2 000 mistakes explained."""
     path = tmp_path / "fleet.yaml"

@@ -91,7 +91,7 @@ def test_one_at_a_time() -> None:
         guard.disruption("b"),
     ):
         pytest.fail("it was allowed")
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     leave.set()
     thread.join()
     with guard.disruption("b"):
