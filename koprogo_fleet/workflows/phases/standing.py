@@ -8,6 +8,7 @@ from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.hosts.k3s.founding import Standing, join_address, standing, url
+from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
 from koprogo_tasks import k3s_presence, remove_etcd_member
@@ -85,5 +86,11 @@ def forget_former_lives(run: Context, names: Collection[str]) -> None:
         known = {node.name for node in cluster.nodes()}
         for name in strangers:
             if name in known:
-                cluster.delete("v1", "Node", name)
+                forget_node(cluster, name)
                 run.listener(Note(f"node {name} removed from the cluster: another machine has its name now"))
+
+
+def forget_node(cluster: Cluster, name: str) -> None:
+    """Delete a Node, and K3s' password of it: K3s does so by itself, but late, and rejects the next of its name until then."""
+    cluster.delete("v1", "Node", name)
+    cluster.delete("v1", "Secret", f"{name}.node-password.k3s", "kube-system")
