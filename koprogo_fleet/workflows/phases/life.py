@@ -160,7 +160,9 @@ class Life:
         run.listener(Note(f"etcd has no member {self.member.name} any more"))
 
     def leave_cluster(self, run: Context) -> None:
-        """Delete the Node, with K3s' password of it."""
+        """Delete the Node, with K3s' password of it; K3s is stopped before, for a kubelet that starts registers itself."""
+        if self.answers:
+            run.on_hosts([self.name], PHASE, stop_k3s)
         still_ours(run)
         with self._cluster(run) as cluster:
             forget_node(cluster, self.name)
