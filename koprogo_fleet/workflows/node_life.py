@@ -33,6 +33,7 @@ class Course:
         command: for the journal: "node replace".
         loses: what is gone with it, for the question.
         gives_up: a node that is not Ready counts as dead.
+        goes: its machine is deleted.
         looks: the phases that only look, and tell what would be done.
         acts: those after them.
     """
@@ -42,6 +43,7 @@ class Course:
     gives_up: bool
     looks: Callable[[Life], Sequence[Phase[Context]]]
     acts: Callable[[Life], Sequence[Phase[Context]]]
+    goes: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def plan(  # noqa: PLR0913, PLR0917 - what it needs
         InputError: there is no such node.
         KoprogoError: it must not be done now: the others would have no quorum, say.
     """
-    life = Life(node_named(fleet, name), course.gives_up)
+    life = Life(node_named(fleet, name), course.gives_up, course.goes)
     with open_run(fleet, directory, target, listener, report, dry_run=True) as run:
         run_phases(course.looks(life), run, report, listener)
     return life
@@ -113,5 +115,5 @@ def carry_out(  # noqa: PLR0913, PLR0917 - everything that a run is made of
         run.journal, run.confirmed, run.lost = journal, choices.confirmed, choices.lost
         run.drain_seconds, run.boot_seconds = choices.drain_seconds, choices.boot_seconds
         run.budget = budget_of(fleet, None)
-        life = Life(node, course.gives_up)
+        life = Life(node, course.gives_up, course.goes)
         run_phases((*course.looks(life), *course.acts(life)), run, report, listener, step=journal.step)

@@ -9,6 +9,7 @@ from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.node_life import Course
 from koprogo_fleet.workflows.node_remove import leaving
 from koprogo_fleet.workflows.phases.life import Life
+from koprogo_fleet.workflows.phases.new_key import NewKey
 from koprogo_fleet.workflows.provision import PROVISION
 from koprogo_fleet.workflows.run import Phase
 
@@ -45,11 +46,21 @@ def rebuild(*, by_ovh: bool) -> Course:
 
     def looks(life: Life) -> tuple[Phase[Context], ...]:
         system = _System(life, by_ovh=by_ovh)
-        return (Phase("Look: the node and the others", life.look), Phase("Look: its system", system.look))
+        return (
+            Phase("Look: its host key", NewKey(life).look),
+            Phase("Look: the node and the others", life.look),
+            Phase("Look: its system", system.look),
+        )
 
     def acts(life: Life) -> tuple[Phase[Context], ...]:
         title = "System: reinstalled by OVH" if by_ovh else "System: nothing of K3s stays"
-        return (*leaving(life), Phase(title, _System(life, by_ovh=by_ovh).renew), *PROVISION)
+        system = Phase(title, _System(life, by_ovh=by_ovh).renew)
+        return (
+            *leaving(life),
+            system,
+            Phase("Host key: of the machine that OVH shows", NewKey(life).enrol),
+            *PROVISION,
+        )
 
     return Course(
         command="node rebuild",

@@ -69,4 +69,5 @@ REPLACE = Course(
     gives_up=True,
     looks=_looks,
     acts=_acts,
+    goes=True,
 )

@@ -11,12 +11,20 @@ from api_client import api_client
 from lab_fleet import Fleet, make_fleet
 from ruamel.yaml import YAML
 
+from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.k3s import presence
 from koprogo_fleet.ovh import catalogue
 from koprogo_fleet.ovh.instance_actions import reinstall_instance
 from koprogo_fleet.ovh.instances import ACTIVE, delete_instance, list_instances
 from koprogo_fleet.ovh.volumes import list_volumes
+from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.keeper import NO_KEEPER
+from koprogo_fleet.provision.observe import observe
+from koprogo_fleet.provision.plan import plan
+from koprogo_fleet.ssh.host_keys import make_host_key
+from koprogo_fleet.ssh.user_keys import ensure_private_key
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
@@ -183,6 +191,34 @@ def test_a_control_plane_is_reinstalled_by_hand(fleet: Fleet) -> None:
 
     assert_whole(fleet, before)
     assert instance == fleet.instance_id(SECOND)
+
+
+class Stranger:
+    """Makes host keys and tells nobody, as one who makes a machine by hand."""
+
+    def new(self, _name: str) -> tuple[Secret, str]:
+        """Return the private PEM and the public line of a new key."""
+        key = make_host_key()
+        return key.private_pem, key.public_line
+
+
+@pytest.mark.exhaustive
+def test_a_machine_that_was_made_by_hand(fleet: Fleet) -> None:
+    """Its host key is refused, until ``node rebuild`` takes it: OVH shows another instance than the one with the known key."""
+    before, instance = uid(fleet), fleet.instance_id(LEAVES)
+    delete_instance(fleet.api, instance)
+    until_gone(fleet, instance)
+    wanted = load_fleet(fleet.inventory / "fleet.yaml")
+    key = ensure_private_key(fleet.root / "state" / "koprogo" / "id_ed25519")
+    apply(plan(wanted, observe(fleet.api, wanted, NO_KEEPER), key), fleet.api, Stranger())
+
+    refused = fleet.run("provision", "--yes")
+    timed(fleet, "machine made by hand taken in", "node", "rebuild", LEAVES, "--confirm", LEAVES, "--yes")
+
+    assert 2 == refused.returncode
+    assert "host key" in refused.stdout + refused.stderr
+    assert instance != fleet.instance_id(LEAVES)
+    assert_whole(fleet, before)
 
 
 @pytest.mark.exhaustive

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import InputError, KoprogoError, WaitTimeout
+from koprogo_fleet.core.errors import HostKeyMismatch, InputError, KoprogoError, WaitTimeout
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Fleet, Node, Role
@@ -62,6 +62,8 @@ class Life:
     Attributes:
         node: which one.
         gives_up: a node that is not Ready counts as dead: its pods are not waited for.
+        goes: its machine is deleted: whatever answers at its address does not matter.
+        new_key: the host key of another machine, which OVH shows by its name; it is enrolled before that joins.
         answers: it can be logged in to.
         shown: what it shows of K3s; nothing where it does not answer.
         known: the cluster has a Node of its name.
@@ -73,6 +75,8 @@ class Life:
 
     node: Node
     gives_up: bool = False
+    goes: bool = False
+    new_key: str = ""
     answers: bool = False
     shown: Presence = field(default_factory=Presence)
     known: bool = False
@@ -181,6 +185,9 @@ class Life:
             outcomes = run_on(nornir, run.hosts, PHASE, k3s_presence, run.listener)
         finally:
             nornir.close_connections()
+        error = outcomes[self.name].error if self.name in outcomes else None
+        if isinstance(error, HostKeyMismatch) and not (self.goes or self.new_key):
+            raise error
         return {name: outcome.value for name, outcome in outcomes.items()}
 
     def _refuse_if_needed(self, run: Context, seen: dict[str, Presence | None]) -> None:
