@@ -106,10 +106,10 @@ def carry_out(  # noqa: PLR0913, PLR0917 - everything that a run is made of
             cause=course.loses,
             next_step=f"koprogo-fleet {course.command} {name} --confirm {name}, or run it on a terminal and type the name",
         )
-    state = state_dir(fleet.name)
+    state, command = state_dir(fleet.name), f"{course.command} {name}"
     with (
-        exclusive(state, course.command),
-        Journal(state, course.command, target.kind, arguments=arguments, listener=listener) as journal,
+        exclusive(state, command),
+        Journal(state, command, target.kind, arguments=arguments, listener=listener) as journal,
         open_run(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal, run.confirmed, run.lost = journal, choices.confirmed, choices.lost
