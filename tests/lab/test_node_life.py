@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 FIRST, SECOND, THIRD = SERVERS = ("koprogo-cp-1", "koprogo-cp-2", "koprogo-cp-3")
 STAYS, LEAVES = WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
 ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
-ELECTION_SECONDS = 15.0
-"""Etcd's election timeout is 5 s (K3s' own), and a vote may be split; then the API's client connects anew."""
+ELECTION_SECONDS = 20.0
+"""Etcd's election timeout is 5 s (K3s' own), and a vote may be split; a request that hung at the time is given up after 10 s."""
 
 
 @pytest.fixture(scope="module")
