@@ -20,6 +20,7 @@ from koprogo_fleet.cli import (
     k3s,
     kubectl,
     lab,
+    node,
     orphans,
     power,
     provision,
@@ -54,6 +55,7 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
+app.add_typer(node.app, name="node")
 app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from koprogo_fleet.core.errors import HostKeyMismatch, Unreachable
 from koprogo_fleet.ssh.authentication import Credentials, log_in
-from koprogo_fleet.ssh.host_keys import KnownHosts
+from koprogo_fleet.ssh.host_keys import Known, KnownHosts
 from koprogo_fleet.ssh.identity import Identity
 from koprogo_fleet.ssh.jump import JumpPool
 from koprogo_fleet.ssh.line import SILENCE_SECONDS, Line
@@ -21,7 +22,9 @@ from koprogo_fleet.ssh.login import CONNECTION_NAME, Login, login_of
 from koprogo_fleet.ssh.session import Session
 from koprogo_fleet.ssh.transport import FleetTransport
 
-__all__ = ["CONNECTION_NAME", "FleetSsh", "Login", "connect", "session_for"]
+__all__ = ["CONNECTION_NAME", "FleetSsh", "Login", "connect", "session_for", "shown_host_key"]
+
+_ED25519 = "ssh-ed25519"
 
 
 class FleetSsh:
@@ -91,6 +94,38 @@ def connect(login: Login) -> Session:
         InputError: the private key, its certificate or ``known_hosts`` cannot be read.
     """
     return Session(login.host, login.user, _connect(login), login.sudo_password)
+
+
+def shown_host_key(login: Login) -> str:
+    """
+    Return the ed25519 host key that answers at a node's address, as a public line; nobody logs in, and nothing is sent.
+
+    It proves nothing by itself: whoever enrols it has to know otherwise that a machine with another key is there.
+
+    Raises:
+        HostKeyMismatch: it has no host key of that type.
+        Unreachable: there is no SSH server to talk to.
+    """
+    seen = _Seen()
+    line, release = _open_line(login)
+    transport = FleetTransport(line, seen, login.login_timeout, release)
+    try:
+        _shake_hands(transport, login, Identity(login, Known()))
+    finally:
+        line.close()
+        transport.close()
+    return f"{_ED25519} {base64.b64encode(seen.key).decode()}"
+
+
+class _Seen:
+    """A verifier that only looks."""
+
+    algorithms = (_ED25519,)
+    key = b""
+
+    def check(self, _algorithm: str, _shown: bytes, signer: bytes) -> None:
+        """Take note of the key whose owner signed the key exchange."""
+        self.key = signer
 
 
 def _connect(login: Login) -> FleetTransport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from ipaddress import IPv4Address
@@ -19,7 +19,9 @@ from koprogo_fleet.core.fleet import Fleet, Node, Role
 from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.binary import Tools
+from koprogo_fleet.hosts.k3s.founding import Standing
 from koprogo_fleet.hosts.k3s.node import Tokens
+from koprogo_fleet.hosts.k3s.presence import Presence
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.kube.drain import SECONDS
@@ -62,6 +64,9 @@ class Context:
         tools: Helm and kubectl; None until the phase that gets them.
         artifacts: the K3s binary and images; empty until the phase that gets them.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
+        presence: what each node showed of K3s when it was looked at last.
+        standing: who has the cluster and who joins it, as of that look; None before it.
+        founded: this run began the cluster: it knows nobody yet.
     """
 
     fleet: Fleet
@@ -86,6 +91,9 @@ class Context:
     tools: Tools | None = None
     artifacts: Sequence[Artifact] = ()
     passwords: Tokens | None = None
+    presence: Mapping[str, Presence] = field(default_factory=dict)
+    standing: Standing | None = None
+    founded: bool = False
 
     @property
     def state(self) -> Path:

@@ -103,7 +103,7 @@ def provision(  # noqa: PLR0913 - everything that a run is made of
     with (
         exclusive(state, "provision"),
         Journal(state, "provision", target.kind, arguments=arguments, listener=listener) as journal,
-        _context(fleet, directory, target, listener, report, dry_run=False) as run,
+        open_run(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal, run.boot_seconds, run.confirmed = journal, boot_seconds, confirmed
         run.lost, run.drain_seconds = lost, drain_seconds
@@ -130,7 +130,7 @@ def plan(  # noqa: PLR0913 - everything that a plan is made of
         OverBudget: the fleet would cost more than *budget*, or fleet.yaml's, a month.
         KoprogoError: something cannot be looked at.
     """
-    with _context(fleet, directory, target, listener, report, dry_run=True) as run:
+    with open_run(fleet, directory, target, listener, report, dry_run=True) as run:
         run.budget = budget_of(fleet, budget)
         run_phases(PLAN[:1], run, report, listener)
         if run.nodes_exist:
@@ -142,9 +142,10 @@ def plan(  # noqa: PLR0913 - everything that a plan is made of
 
 
 @contextmanager
-def _context(  # noqa: PLR0913 - everything that a run is made of
+def open_run(  # noqa: PLR0913 - everything that a run is made of
     fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report, *, dry_run: bool
 ) -> Generator[Context]:
+    """Yield what the phases of a run share; the connections to the nodes end with the block."""
     check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
     vault = Vault(target.vault.address, target.vault.token, target.vault.ca, fleet.vault.mount)
     with vault, signatures(fleet, target.vault) as signs:

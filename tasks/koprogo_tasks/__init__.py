@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         read_cluster_tokens,
         read_kubeconfig,
     )
+    from koprogo_tasks._node_life import clean_k3s, give_up_founding, k3s_presence, remove_etcd_member, stop_k3s
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
@@ -34,19 +35,24 @@ __all__ = [
     "baseline",
     "check_claim",
     "claim",
+    "clean_k3s",
     "converge",
     "etcd_health",
     "first_contact",
     "first_login",
+    "give_up_founding",
     "http_statuses",
     "k3s",
     "k3s_health",
     "k3s_is_installed",
+    "k3s_presence",
     "k3s_ready",
     "push_k3s_artifacts",
     "read_cluster_tokens",
     "read_kubeconfig",
     "reboot",
+    "remove_etcd_member",
+    "stop_k3s",
 ]
 
 __getattr__ = names_from(
@@ -68,6 +74,7 @@ __getattr__ = names_from(
             "read_cluster_tokens",
             "read_kubeconfig",
         ],
+        "_node_life": ["clean_k3s", "give_up_founding", "k3s_presence", "remove_etcd_member", "stop_k3s"],
         "_reboot": ["reboot"],
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -99,7 +99,14 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
-def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
+def k3s(  # noqa: PLR0913, PLR0917 - everything that K3s on a node is made of
+    task: Task,
+    fleet: Fleet,
+    tokens: Tokens,
+    artifacts: Sequence[Artifact],
+    joins: Mapping[str, str | None],
+    dry_run: bool | None = None,
+) -> Result:
     """
     Converge K3s' files and service on one node; ask for one restart if any of them changed.
 
@@ -112,6 +119,8 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact],
         fleet: the desired state.
         tokens: as this node needs them, see :class:`koprogo_fleet.hosts.k3s.node.Tokens`.
         artifacts: what :func:`push_k3s_artifacts` pushed; K3s is restarted when any of them is another one.
+        joins: the URL through which each node joins; None for the one that begins the cluster
+            (:mod:`koprogo_fleet.hosts.k3s.founding` decides).
         dry_run: only look and tell.
 
     Returns:
@@ -121,15 +130,28 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact],
         MissingRequirement: the node has no interface with the vRack's MAC address.
     """
     node = node_of(task.host, fleet)
-    session = session_for(task.host, task.nornir.config)
-    addresses = Addresses(
-        IPv4Address(task.host.hostname or ""), _interface_with(session, task.host["vrack"]["mac"], task.host.name)
-    )
+    addresses = addresses_of(task)
     checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
     handlers = {RESTART: Handler(restart_script(unit_name(node.role)), disrupts_etcd=node.role is Role.SERVER)}
     return converge(
-        task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120
+        task,
+        resources_of(fleet, node, tokens, addresses, checksum, joins[node.name]),
+        handlers=handlers,
+        dry_run=dry_run,
+        timeout=120,
     )
+
+
+def addresses_of(task: Task) -> Addresses:
+    """
+    Return what is observed of the node's interfaces.
+
+    Raises:
+        MissingRequirement: it has no interface with the vRack's MAC address.
+    """
+    session = session_for(task.host, task.nornir.config)
+    interface = _interface_with(session, task.host["vrack"]["mac"], task.host.name)
+    return Addresses(IPv4Address(task.host.hostname or ""), interface)
 
 
 def _interface_with(session: Session, mac: str, host: str) -> str:

@@ -16,6 +16,7 @@ from koprogo_fleet.core.quorum import EtcdHealth
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import wait_for
 from koprogo_fleet.hosts.k3s.node import Tokens
+from koprogo_fleet.hosts.k3s.presence import Member
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Resource, Unchanged
 from koprogo_tasks import Artifact
 
@@ -69,13 +70,20 @@ def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact
     assert_type(koprogo_tasks.claim(task, "run", seconds=1), Result)
     assert_type(koprogo_tasks.first_contact(task, seconds=1), Result)
     assert_type(koprogo_tasks.http_statuses(task, ["http://10.0.0.21"]), Result)
-    assert_type(koprogo_tasks.k3s(task, fleet, tokens, artifacts, dry_run=True), Result)
+    assert_type(koprogo_tasks.clean_k3s(task), Result)
+    assert_type(koprogo_tasks.give_up_founding(task, fleet, tokens, "10.0.0.12", dry_run=True), Result)
+    assert_type(koprogo_tasks.k3s(task, fleet, tokens, artifacts, {"cp-1": None}, dry_run=True), Result)
+    assert_type(koprogo_tasks.k3s_presence(task), Result)
     assert_type(koprogo_tasks.k3s_health(task), Result)
     assert_type(koprogo_tasks.k3s_is_installed(task), Result)
     assert_type(koprogo_tasks.k3s_ready(task, fleet, seconds=1), Result)
     assert_type(koprogo_tasks.push_k3s_artifacts(task, artifacts, dry_run=True), Result)
     assert_type(koprogo_tasks.read_cluster_tokens(task), Result)
     assert_type(koprogo_tasks.read_kubeconfig(task), Result)
+    assert_type(
+        koprogo_tasks.remove_etcd_member(task, Member("1", "cp-1-0a1b2c3d", "10.0.0.11", learner=False)), Result
+    )
+    assert_type(koprogo_tasks.stop_k3s(task), Result)
     koprogo_tasks.baseline(task)  # type: ignore[call-arg]
 
 

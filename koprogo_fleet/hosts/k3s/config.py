@@ -15,11 +15,12 @@ CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane=true:NoSchedule"
 Value = str | bool | list[str]
 
 
-def config(fleet: Fleet, node: Node, *, public_address: IPv4Address, vrack_interface: str) -> str:
+def config(fleet: Fleet, node: Node, *, public_address: IPv4Address, vrack_interface: str, join: str | None) -> str:
     """
     Return the text of *node*'s config file.
 
-    It holds no secret: tokens are in files of their own, so that a plan can show the differences of this one.
+    It holds no secret: tokens are in files of their own, so that a plan can show the differences of this one. *join* is
+    the URL through which the node joins; None, for a server alone, begins a cluster (see :mod:`.founding`).
     """
     values: dict[str, Value] = {
         "node-name": node.name,
@@ -29,15 +30,17 @@ def config(fleet: Fleet, node: Node, *, public_address: IPv4Address, vrack_inter
         "flannel-iface": vrack_interface,
         "token-file": paths.TOKEN,
     }
-    if not node.is_first_server:
-        values["server"] = f"https://{fleet.first_server.vrack_address}:{API_PORT}"
+    if join is not None:
+        values["server"] = join
     if node.role is Role.SERVER:
         values |= _server(fleet, node, public_address)
+        if join is None:
+            values["cluster-init"] = True
     return _yaml(values)
 
 
 def _server(fleet: Fleet, node: Node, public_address: IPv4Address) -> Mapping[str, Value]:
-    values: dict[str, Value] = {
+    return {
         "agent-token-file": paths.AGENT_TOKEN,
         "advertise-address": str(node.vrack_address),
         "tls-san": [
@@ -54,9 +57,6 @@ def _server(fleet: Fleet, node: Node, public_address: IPv4Address) -> Mapping[st
         "node-taint": [CONTROL_PLANE_TAINT],
         "write-kubeconfig-mode": "0600",
     }
-    if node.is_first_server:
-        values["cluster-init"] = True
-    return values
 
 
 def _yaml(values: Mapping[str, Value]) -> str:

@@ -36,14 +36,17 @@ class Addresses:
     vrack_interface: str
 
 
-def k3s(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses, artifacts: str) -> tuple[Resource, ...]:
+def k3s(  # noqa: PLR0913, PLR0917 - everything that K3s on a node is made of
+    fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses, artifacts: str, join: str | None
+) -> tuple[Resource, ...]:
     """
     Return the directories, files and service of *node*.
 
     The binary and images are pushed before; *artifacts* is their checksum, see :func:`~koprogo_fleet.hosts.k3s.unit.unit`.
+    *join* is the URL through which the node joins; None begins a cluster.
     """
     name = unit_name(node.role)
-    text = config(fleet, node, public_address=addresses.public, vrack_interface=addresses.vrack_interface)
+    text = config(fleet, node, public_address=addresses.public, vrack_interface=addresses.vrack_interface, join=join)
     own_token = tokens.server if node.role is Role.SERVER else tokens.agent
     resources: list[Resource] = [
         Directory(paths.CONFIG_DIRECTORY, mode="0700"),
@@ -57,6 +60,17 @@ def k3s(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses, artifact
         File(f"/etc/systemd/system/{name}.service", unit(node.role, artifacts), notify=(RESTART,)),
         K3sService(name),
     )
+
+
+def joined(fleet: Fleet, node: Node, tokens: Tokens, addresses: Addresses, join: str) -> tuple[Resource, ...]:
+    """
+    Return the files of a server that began the cluster, as if it had joined; K3s is not restarted for them.
+
+    With etcd's data K3s ignores both ``cluster-init`` and ``server`` (its page "High Availability Embedded etcd"). Should
+    the data be lost one day, the first would begin a second cluster, and the second joins the one there is.
+    """
+    text = config(fleet, node, public_address=addresses.public, vrack_interface=addresses.vrack_interface, join=join)
+    return (File(paths.TOKEN, _line(tokens.server), mode="0600"), File(paths.CONFIG, text, mode="0600"))
 
 
 def _line(secret: Secret) -> Secret:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.quorum import EtcdHealth
@@ -18,9 +20,14 @@ QUORUM_SECONDS = 300.0
 
 def claim(run: Context) -> None:
     """Claim every node, and let the runner write down, guard and fence what is changed there from now on."""
+    claim_hosts(run, run.hosts)
+
+
+def claim_hosts(run: Context, hosts: Collection[str]) -> None:
+    """Do the same for some of the nodes: those that answer, where others are known to be dead."""
     if run.journal is None:  # a plan: it changes nothing, so it needs no leave
         return
-    outcomes = run.on_hosts(run.hosts, PHASE, claim_task, run_id=run.journal.run_id, listener=run.listener)
+    outcomes = run.on_hosts(hosts, PHASE, claim_task, run_id=run.journal.run_id, listener=run.listener)
     runner = _runner(run)
     runner.fences = {name: outcome.value for name, outcome in outcomes.items()}
     runner.journal = run.journal
@@ -35,8 +42,9 @@ def still_ours(run: Context) -> None:
         Fenced: another run has begun since.
     """
     if run.journal is not None:
-        first = run.fleet.first_server.name
-        run.on_hosts([first], PHASE, check_claim, fence=_runner(run).fences[first])
+        fences = _runner(run).fences
+        first = next(name for name in run.of_role(Role.SERVER) if name in fences)
+        run.on_hosts([first], PHASE, check_claim, fence=fences[first])
 
 
 def _look(run: Context) -> EtcdHealth:

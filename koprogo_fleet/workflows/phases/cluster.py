@@ -1,4 +1,4 @@
-"""K3s on the nodes: the artefacts everywhere, then the first server, the other servers one by one, the agents at once."""
+"""K3s on the nodes: the artefacts everywhere, then who has the cluster, the servers that join one by one, the agents."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.hosts.k3s import paths
+from koprogo_fleet.hosts.k3s.founding import Standing
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
 from koprogo_fleet.workflows.artifacts import sha256_of
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
+from koprogo_fleet.workflows.phases.standing import forget_former_lives, joins, look
 from koprogo_tasks import (
     Artifact,
+    give_up_founding,
     k3s,
-    k3s_is_installed,
     k3s_ready,
     push_k3s_artifacts,
     read_cluster_tokens,
@@ -29,6 +31,7 @@ PHASE = "K3s"
 TOKEN_NAMES = ("server", "agent")
 PASSWORD_LENGTH = 48
 READY_SECONDS = 300.0
+NOT_YET = "the other nodes join once the first server runs: not planned yet"
 
 
 def artifacts(run: Context) -> None:
@@ -47,34 +50,90 @@ def artifacts(run: Context) -> None:
 
 
 def first_server(run: Context) -> None:
-    """Start the cluster, or bring its first server to its desired state, and fetch the kubeconfig."""
+    """
+    Begin the cluster, if there is none; or bring the servers that have it to their desired state. Fetch the kubeconfig.
+
+    Which of the two is decided from what the nodes show, never from their numbers: see :mod:`.standing`.
+    """
     run.passwords = _passwords(run)
-    first = run.present([run.fleet.first_server])
-    if not first:
+    found = look(run)
+    if found is None:
+        run.listener(Note(NOT_YET))
         return
-    _bring_up(run, first, run.passwords)
+    if found.founder:
+        _bring_up(run, [found.founder], run.passwords)
+        run.founded = not run.dry_run
+    tokens = _join_tokens(run) if found.holders else run.passwords
+    for names in _in_turn(run, found):
+        begins = joins(run, names)[names[0]] is None  # it has the bare passwords as long as it says so
+        _bring_up(run, names, run.passwords if begins else Tokens(tokens.server, run.passwords.agent))
     if not run.dry_run:
-        fetched: Secret = run.on_hosts(first, PHASE, read_kubeconfig)[first[0]].value
+        has_it = found.anchor or found.founder or found.holders[0]
+        fetched: Secret = run.on_hosts([has_it], PHASE, read_kubeconfig)[has_it].value
         write_atomically(run.kubeconfig, f"{fetched.reveal()}\n", mode=0o600)
 
 
 def other_servers(run: Context) -> None:
-    """Join the other control planes one at a time, so that etcd never has more than one member on its way."""
-    others = [name for name in run.of_role(Role.SERVER) if name != run.fleet.first_server.name]
-    if others and run.passwords and (tokens := _join_tokens(run)):
-        for name in others:
+    """Join the control planes that have no data one at a time, so that etcd never has more than one member on its way."""
+    found = run.standing
+    if run.passwords is None or found is None:
+        return
+    if joining := [name for name in found.joining if name != found.founder]:
+        if run.dry_run and found.founder:
+            run.listener(Note(NOT_YET))
+            return
+        if not run.dry_run:
+            look(run)
+            forget_former_lives(run, joining)
+        tokens = _join_tokens(run)
+        for name in joining:
             _bring_up(run, [name], Tokens(tokens.server, run.passwords.agent))
+    _nobody_founds(run)
 
 
 def agents(run: Context) -> None:
     """Join all workers at once."""
     workers = run.of_role(Role.AGENT)
-    if workers and (tokens := _join_tokens(run)):
-        _bring_up(run, workers, tokens)
+    if not workers or run.standing is None:
+        return
+    if run.dry_run and run.standing.founder:
+        run.listener(Note(NOT_YET))
+        return
+    forget_former_lives(run, workers)
+    _bring_up(run, workers, _join_tokens(run))
+
+
+def _in_turn(run: Context, found: Standing) -> list[list[str]]:
+    """Return the servers that have the cluster: those that are down together, for none has a quorum alone; then each."""
+    down = [name for name in found.holders if not run.presence[name].active]
+    alone = [[name] for name in found.holders if name not in down or run.presence[name].founds]
+    together = [name for name in down if [name] not in alone]
+    return [*([together] if together else []), *alone]
+
+
+def _nobody_founds(run: Context) -> None:
+    """Once others have joined it, the server that began the cluster is told to join, should it lose its data one day."""
+    if len(run.fleet.servers) == 1 or run.passwords is None:
+        return
+    began = [name for name in run.of_role(Role.SERVER) if run.presence[name].has_data and run.presence[name].founds]
+    for name in began:
+        other = next(node for node in run.fleet.servers if node.name != name)
+        tokens = Tokens(_join_tokens(run).server, run.passwords.agent)
+        options = {"fleet": run.fleet, "tokens": tokens, "join": str(other.vrack_address), "dry_run": run.dry_run}
+        run.on_hosts([name], PHASE, give_up_founding, **options)
 
 
 def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
-    run.on_hosts(names, PHASE, k3s, fleet=run.fleet, tokens=tokens, artifacts=run.artifacts, dry_run=run.dry_run)
+    run.on_hosts(
+        names,
+        PHASE,
+        k3s,
+        fleet=run.fleet,
+        tokens=tokens,
+        artifacts=run.artifacts,
+        joins=joins(run, names),
+        dry_run=run.dry_run,
+    )
     if not run.dry_run:
         run.on_hosts(names, PHASE, k3s_ready, fleet=run.fleet, seconds=READY_SECONDS, listener=run.listener)
 
@@ -93,11 +152,9 @@ def _passwords(run: Context) -> Tokens:
     return Tokens(*(values[name] for name in TOKEN_NAMES))
 
 
-def _join_tokens(run: Context) -> Tokens | None:
-    """Return the full tokens from the first server, or None in a plan for a cluster that does not exist yet."""
-    first = run.present([run.fleet.first_server])
-    if run.dry_run and not (first and run.on_hosts(first, PHASE, k3s_is_installed)[first[0]].value):
-        run.listener(Note("the other nodes join once the first server runs: not planned yet"))
-        return None
-    tokens: Tokens = run.on_hosts(first, PHASE, read_cluster_tokens)[first[0]].value
+def _join_tokens(run: Context) -> Tokens:
+    """Return the full tokens, from a server that has the cluster."""
+    assert run.standing is not None  # noqa: S101 - the phases' order guarantees it
+    has_it = run.standing.anchor or run.standing.founder or run.standing.holders[0]
+    tokens: Tokens = run.on_hosts([has_it], PHASE, read_cluster_tokens)[has_it].value
     return tokens

@@ -189,10 +189,10 @@ def _cluster_exists(run: Context, leaving: Collection[str]) -> bool:
         return True
     if run.nodes_exist:
         inventory(run)
-        first = run.present([run.fleet.first_server])
-        if first and run.on_hosts(first, PHASE, k3s_is_installed)[first[0]].value:
-            fetched: Secret = run.on_hosts(first, PHASE, read_kubeconfig)[first[0]].value
-            write_atomically(run.kubeconfig, f"{fetched.reveal()}\n", mode=0o600)
-            return True
+        for server in run.of_role(Role.SERVER):
+            if run.on_hosts([server], PHASE, k3s_is_installed)[server].value:
+                fetched: Secret = run.on_hosts([server], PHASE, read_kubeconfig)[server].value
+                write_atomically(run.kubeconfig, f"{fetched.reveal()}\n", mode=0o600)
+                return True
     run.listener(Note(f"there is no cluster that {', '.join(leaving)} could leave"))
     return False

@@ -6,6 +6,7 @@ from functools import partial
 
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.host_keys import remember_keys
 from koprogo_fleet.workflows.inventory import sync_files
 from koprogo_tasks import baseline as baseline_task
 from koprogo_tasks import first_contact as first_contact_task
@@ -25,6 +26,8 @@ def first_contact(run: Context) -> None:
     """Wait until every node answers SSH as itself, and cloud-init has ended."""
     seconds = PLAN_SECONDS if run.dry_run else run.boot_seconds
     run.on_hosts(run.hosts, "First contact", first_contact_task, seconds=seconds, listener=run.listener)
+    if not run.dry_run:
+        remember_keys(run)
 
 
 def baseline(run: Context) -> None:

@@ -15,7 +15,7 @@ from real_sshd import NODE, Sshd, free_port
 
 from koprogo_fleet.core.errors import HostKeyMismatch, InputError, LoginRefused, Unreachable
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.ssh.connection import Login, connect
+from koprogo_fleet.ssh.connection import Login, connect, shown_host_key
 from koprogo_fleet.ssh.host_keys import KnownHosts, fingerprint, key_blob, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 
@@ -190,3 +190,11 @@ def test_login_shows_no_password() -> None:
     login = Login("a", "b", 22, "c", Path("d"), password=Secret("pass-canary"))
 
     assert "pass-canary" not in repr(login)
+
+
+def test_shown_host_key(sshd: Sshd) -> None:
+    """What answers can be asked for its key without a login, whatever key is known."""
+    logins = sshd.logins()
+
+    assert key_blob(sshd.host_key.public_line) == key_blob(shown_host_key(sshd.login))
+    assert logins == sshd.logins()

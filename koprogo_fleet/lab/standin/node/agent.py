@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from dataclasses import replace
 from typing import NoReturn
@@ -12,10 +11,11 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.standin.node.balancer import Balancer
 from koprogo_fleet.lab.standin.node.join import Server, client_context
-from koprogo_fleet.lab.standin.node.layout import BALANCER_PORT, NODE_PASSWORD
+from koprogo_fleet.lab.standin.node.layout import BALANCER_PORT
 from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.loops import every
 from koprogo_fleet.lab.standin.node.node import Node
+from koprogo_fleet.lab.standin.node.node_password import own_password
 from koprogo_fleet.lab.standin.node.notify import notify
 from koprogo_fleet.lab.standin.node.programs import AGENT_PROGRAMS, wait_for_programs
 from koprogo_fleet.lab.standin.node.settings import ClusterNetwork, Settings
@@ -93,7 +93,7 @@ class K3sAgent:
         headers = {
             "K3s-Node-Name": self._settings.node_name,
             "K3s-Node-IP": self._settings.node_ip,
-            "K3s-Node-Password": _node_password(),
+            "K3s-Node-Password": own_password(),
         }
         for name in ("client-kubelet", "serving-kubelet", "client-kube-proxy"):
             server.certify(f"/v1-k3s/{name}.crt", agent / f"{name}.crt", headers)
@@ -106,10 +106,3 @@ def _explain(url: str, error: KubernetesError) -> NoReturn:
         raise KubernetesError(seen) from error
     log.error(seen)
     raise NotYet(seen) from error
-
-
-def _node_password() -> str:
-    """Return what proves that a node of this name is the same machine as before."""
-    if not NODE_PASSWORD.exists():
-        write_atomically(NODE_PASSWORD, secrets.token_hex(16), mode=0o600)
-    return NODE_PASSWORD.read_text().strip()

@@ -12,6 +12,7 @@ from typing import Any
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.lab.standin.node.belonging import refuse_duplicate, refuse_removed
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.settings import Settings
@@ -83,6 +84,8 @@ class Etcd:
                 self._add_as_learner(join_through)
             else:
                 self._initial = ("new", f"{self.name}={self.peer_url}")
+        elif join_through:
+            self._refuse_if_removed(join_through)
         self.child.start()
         if join_through and self._learner_mark.exists():
             self._promote(join_through)
@@ -111,6 +114,7 @@ class Etcd:
             members = self.members(endpoint)
             if any(member.name == self.name for member in members):
                 raise KubernetesError(f"etcd member {self.name} has lost its data: remove it from the cluster first")
+            refuse_duplicate(members, self.name, self._settings.node_name, self._data / "name")
             # a member of our address that has never started is what an earlier, interrupted attempt left
             if any(member.peer_url == self.peer_url and not member.name for member in members):
                 return members
@@ -126,6 +130,13 @@ class Etcd:
         members = wait_for("a place in the etcd cluster", add, seconds=JOIN_SECONDS, listener=_log_waiting)
         named = {member.peer_url: member.name or self.name for member in members}
         self._initial = ("existing", ",".join(f"{name}={url}" for url, name in named.items()))
+
+    def _refuse_if_removed(self, endpoint: str) -> None:
+        try:
+            members = self.members(endpoint)
+        except KubernetesError:  # it does not serve: nothing can be told from it
+            return
+        refuse_removed(members, self.name, self.peer_url)
 
     def _promote(self, endpoint: str) -> None:
         def promote() -> None:

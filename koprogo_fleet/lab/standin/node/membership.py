@@ -85,15 +85,17 @@ class Membership:
                 servers[metadata["name"]] = member
                 if annotations.get(f"{ETCD}/remove") == "true" and not annotations.get(f"{ETCD}/removed-node-name"):
                     self._remove_member(member)
-                    mark = {f"{ETCD}/removed-node-name": member}
+                    mark = {
+                        f"{ETCD}/removed-node-name": member,
+                        f"{ETCD}/node-name": None,
+                        f"{ETCD}/node-address": None,
+                    }
                     self._api.merge(f"{NODES}/{metadata['name']}", {"metadata": {"annotations": mark}}).success()
         for name in self._known_servers.keys() - servers.keys():
             self._remove_member(self._known_servers[name])
         self._known_servers = servers
 
     def _remove_member(self, name: str) -> None:
-        if name == self._etcd.name:  # the next holder of the lease does it
-            return
         for member in self._etcd.members():
             if member.name == name:
                 log.info("Removing name=%s id=%d address=%s from etcd", member.name, member.id, member.peer_url)

@@ -12,6 +12,7 @@ from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.standin.node import kubeconfig, pki, tokens
+from koprogo_fleet.lab.standin.node.belonging import Watch
 from koprogo_fleet.lab.standin.node.certificates import Subject
 from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
@@ -24,6 +25,7 @@ from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.loops import every
 from koprogo_fleet.lab.standin.node.membership import Membership
 from koprogo_fleet.lab.standin.node.node import Node
+from koprogo_fleet.lab.standin.node.node_password import NodePassword
 from koprogo_fleet.lab.standin.node.notify import notify
 from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
@@ -35,6 +37,7 @@ from koprogo_fleet.lab.standin.node.wire import Api
 
 LEADER_SECONDS = 2
 DESCRIBE_SECONDS = 15
+WATCH_SECONDS = 5
 
 
 class K3sServer:
@@ -150,6 +153,9 @@ class K3sServer:
         api = self._control_plane.api
         membership = Membership(self._settings, self._etcd, api)
         every(DESCRIBE_SECONDS, "node description", membership.describe_self, self._stopping)
+        watch = Watch(self._etcd.name, self._etcd.peer_url, lambda: self._etcd.child.failures, self._etcd.members)
+        every(WATCH_SECONDS, "membership", watch.look, self._stopping)
+        every(DESCRIBE_SECONDS, "node password", NodePassword(self._settings.node_name, api).ensure, self._stopping)
         sealing = SealingController(api)
         sealing.serve()
         lease = Lease(self._settings.node_name, api)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
-import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -23,6 +21,7 @@ from koprogo_fleet.lab.standin.node.certificates import Subject
 from koprogo_fleet.lab.standin.node.front import SUPERVISOR_PROTOCOL
 from koprogo_fleet.lab.standin.node.layout import Layout
 from koprogo_fleet.lab.standin.node.log import log
+from koprogo_fleet.lab.standin.node.node_password import NODE_REJECTED, NodePassword
 from koprogo_fleet.lab.standin.node.pki import Pki, export_shared
 from koprogo_fleet.lab.standin.node.settings import ClusterNetwork
 from koprogo_fleet.lab.standin.node.wire import Api
@@ -30,10 +29,6 @@ from koprogo_fleet.lab.standin.node.wire import Api
 NODE_GROUP = "system:nodes"
 TIMEOUT_SECONDS = 30
 LARGEST_BODY = 64 * 1024
-NODE_REJECTED = (
-    "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server "
-    "node-passwd entry, try enabling a unique node name with the --with-node-id flag"
-)
 
 
 @dataclass(frozen=True)
@@ -165,7 +160,7 @@ class Supervisor:
 
     def _client_kubelet(self, request: Request) -> Reply:
         node = _node_name(request)
-        if not self._knows_node(node, request.headers.get("K3s-Node-Password", "")):
+        if not NodePassword(node, self._api).matches(request.headers.get("K3s-Node-Password", "")):
             return Reply(HTTPStatus.FORBIDDEN, NODE_REJECTED.encode())
         return _pem(self._pki.client.sign_request(request.body, Subject(f"system:node:{node}", NODE_GROUP)))
 
@@ -180,17 +175,6 @@ class Supervisor:
 
     def _client_kube_proxy(self, request: Request) -> Reply:
         return _pem(self._pki.client.sign_request(request.body, Subject("system:kube-proxy")))
-
-    def _knows_node(self, node: str, password: str) -> bool:
-        """Compare the node's password with the stored hash; the first one that comes is stored."""
-        name = f"{node}.node-password.k3s"
-        with closing(self._api()) as api:
-            stored = api.get(f"/api/v1/namespaces/kube-system/secrets/{name}")
-            if stored is None:
-                api.send("POST", "/api/v1/namespaces/kube-system/secrets", _password_secret(name, password)).success()
-                return True
-        salt, _, digest = base64.b64decode(stored["data"]["hash"]).decode().partition(":")
-        return hmac.compare_digest(digest, _scrypt(password, bytes.fromhex(salt)))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -226,19 +210,6 @@ def _node_name(request: Request) -> str:
     if not name:
         raise InputError("node name not set")
     return name
-
-
-def _password_secret(name: str, password: str) -> dict[str, object]:
-    salt = os.urandom(8)
-    return {
-        "metadata": {"name": name},
-        "immutable": True,
-        "stringData": {"hash": f"{salt.hex()}:{_scrypt(password, salt)}"},
-    }
-
-
-def _scrypt(password: str, salt: bytes) -> str:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1).hex()
 
 
 def _json(value: object) -> Reply:

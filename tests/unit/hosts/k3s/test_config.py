@@ -14,6 +14,7 @@ from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.hosts.k3s.config import config
 
 LAB = Path(__file__).parents[4] / "inventory" / "lab" / "fleet.yaml"
+JOIN = "https://10.0.0.12:6443"
 CLUSTER_WIDE = {"cluster-cidr", "service-cidr", "cluster-dns", "flannel-backend", "disable", "secrets-encryption"}
 
 
@@ -23,21 +24,18 @@ def fleet() -> Fleet:
     return load_fleet(LAB)
 
 
-def values(fleet: Fleet, index: int) -> dict[str, Any]:
+def values(fleet: Fleet, index: int, join: str | None = JOIN) -> dict[str, Any]:
     """Return the config of the node at *index*, as K3s reads it."""
-    text = config(fleet, fleet.nodes[index], public_address=IPv4Address("198.18.1.2"), vrack_interface="ens4")
+    addresses: dict[str, Any] = {"public_address": IPv4Address("198.18.1.2"), "vrack_interface": "ens4"}
+    text = config(fleet, fleet.nodes[index], **addresses, join=join)
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
 
 
-def test_only_the_first_server_starts_a_cluster(fleet: Fleet) -> None:
-    """Two servers with cluster-init would become two clusters."""
-    assert [True, None, None, None, None, None] == [values(fleet, i).get("cluster-init") for i in range(6)]
-
-
-def test_everybody_else_joins_the_first_server_over_the_vrack(fleet: Fleet) -> None:
-    """The join goes to the first server's vRack address."""
-    assert [None] + ["https://10.0.0.11:6443"] * 5 == [values(fleet, i).get("server") for i in range(6)]
+def test_who_joins_nobody_begins_a_cluster(fleet: Fleet) -> None:
+    """A server without a place to join has cluster-init; one that has a place never does, whatever its number."""
+    assert (True, None) == (values(fleet, 0, None).get("cluster-init"), values(fleet, 0, None).get("server"))
+    assert [(None, JOIN)] * 6 == [(values(fleet, i).get("cluster-init"), values(fleet, i)["server"]) for i in range(6)]
 
 
 def test_cluster_wide_keys_are_equal_on_all_servers(fleet: Fleet) -> None:

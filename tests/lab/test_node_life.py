@@ -1,0 +1,241 @@
+"""Nodes that die, are replaced, leave and are rebuilt, on one fleet of three control planes and two workers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from api_client import api_client
+from lab_fleet import Fleet, make_fleet
+from ruamel.yaml import YAML
+
+from koprogo_fleet.core.loader import load_fleet
+from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.hosts.k3s import presence
+from koprogo_fleet.ovh import catalogue
+from koprogo_fleet.ovh.instance_actions import reinstall_instance
+from koprogo_fleet.ovh.instances import ACTIVE, delete_instance, list_instances
+from koprogo_fleet.ovh.volumes import list_volumes
+from koprogo_fleet.provision.apply import apply
+from koprogo_fleet.provision.keeper import NO_KEEPER
+from koprogo_fleet.provision.observe import observe
+from koprogo_fleet.provision.plan import plan
+from koprogo_fleet.ssh.host_keys import make_host_key
+from koprogo_fleet.ssh.user_keys import ensure_private_key
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+
+FIRST, SECOND, THIRD = SERVERS = ("koprogo-cp-1", "koprogo-cp-2", "koprogo-cp-3")
+STAYS, LEAVES = WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
+ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
+ELECTION_SECONDS = 20.0
+"""Etcd's election timeout is 5 s (K3s' own), and a vote may be split; a request that hung at the time is given up after 10 s."""
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Provision three control planes and two workers, and nothing around them."""
+    fleet = make_fleet("t-life", tmp_path_factory.mktemp("life"))
+    yaml, path = YAML(), fleet.inventory / "fleet.yaml"
+    document = yaml.load(path)
+    for section in ("load_balancer", "dns", "backups"):
+        del document[section]
+    del document["network"]["gateway"]
+    document["pools"][1]["count"] = 2
+    yaml.dump(document, path)
+    (fleet.inventory / "releases.yaml").write_text("releases: []\n")
+    try:
+        done = fleet.run("provision", "--yes", timeout=1200)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+        yield fleet
+    finally:
+        fleet.run("lab", "down")
+
+
+def uid(fleet: Fleet) -> str:
+    """Return the uid of the namespace kube-system: another cluster has another."""
+    return fleet.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
+
+
+def nodes(fleet: Fleet) -> set[str]:
+    """Return the names of the nodes that are Ready."""
+    items = json.loads(fleet.kubectl("get", "nodes", "-o", "json"))["items"]
+    return {
+        node["metadata"]["name"]
+        for node in items
+        for condition in node["status"]["conditions"]
+        if (condition["type"], condition["status"]) == ("Ready", "True")
+    }
+
+
+def shown(fleet: Fleet, host: str) -> presence.Presence:
+    """Return what a node shows of K3s."""
+    return presence.parse(fleet.on(host, presence.LOOK))
+
+
+def assert_whole(fleet: Fleet, before: str) -> None:
+    """Assert that the cluster is the one *before*, with three voters, that nobody founds, and that nothing is to be done."""
+    found = [shown(fleet, server) for server in SERVERS]
+    assert before == uid(fleet)
+    assert 1 == len({item.cluster for item in found})
+    assert [set(SERVERS)] * 3 == [{m.name.rpartition("-")[0] for m in item.members if not m.learner} for item in found]
+    assert [False] * 3 == [item.founds for item in found]
+    assert {*SERVERS, *WORKERS} == nodes(fleet)
+    assert sorted((*SERVERS, *WORKERS)) == sorted(instance.name for instance in list_instances(fleet.api))
+    assert sorted(WORKERS) == sorted(volume.name for volume in list_volumes(fleet.api))
+    assert {} == fleet.differences()
+
+
+def until_gone(fleet: Fleet, instance_id: str) -> None:
+    """Return once OVH shows an instance no more."""
+
+    def look() -> None:
+        if instance_id in {instance.id for instance in list_instances(fleet.api)}:
+            raise NotYet("it is there")
+
+    wait_for("the instance to be gone", look, seconds=60)
+
+
+def timed(fleet: Fleet, what: str, *command: str) -> None:
+    """Run a command that must succeed, and print how long it took."""
+    start = time.monotonic()
+    done = fleet.run(*command, timeout=900)
+    print(f"{what}: {time.monotonic() - start:.0f} s")  # noqa: T201 - a figure for the note
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_machine_of_the_first_control_plane_is_deleted(fleet: Fleet) -> None:
+    """A plain ``provision`` has a new one join the cluster that there is; the API answers all the time."""
+    before = uid(fleet)
+
+    with api_client(fleet, STAYS, ADDRESSES[1:], "the loss and return of the first control plane") as watched:
+        instance = fleet.instance_id(FIRST)
+        delete_instance(fleet.api, instance)
+        until_gone(fleet, instance)
+        timed(fleet, "first control plane healed by provision", "provision", "--yes")
+
+    assert_whole(fleet, before)
+    assert watched.report.requests > 100
+    assert watched.report.longest_gap < ELECTION_SECONDS, watched.report
+
+
+@pytest.mark.exhaustive
+def test_nothing_is_replaced_while_another_is_down(fleet: Fleet) -> None:
+    """With a member of etcd down, whatever would take another is refused before anything is done, and so without its name."""
+    machines = {instance.id for instance in list_instances(fleet.api)}
+    unconfirmed = fleet.run("node", "replace", FIRST, "--yes")
+    fleet.on(SECOND, "systemctl stop k3s", timeout=120)
+    try:
+        refused = [
+            fleet.run("node", *command, "--confirm", FIRST, "--yes")
+            for command in (("replace", FIRST), ("remove", FIRST), ("rebuild", FIRST))
+        ]
+    finally:
+        fleet.on(SECOND, "systemctl start k3s", timeout=300)
+
+    assert 1 == unconfirmed.returncode
+    assert [2, 2, 2] == [done.returncode for done in refused]
+    assert all("no quorum" in " ".join((done.stdout + done.stderr).split()) for done in refused)
+    assert machines == {instance.id for instance in list_instances(fleet.api)}
+    assert {} == fleet.differences()
+
+
+@pytest.mark.exhaustive
+def test_the_first_control_plane_is_broken_and_replaced(fleet: Fleet) -> None:
+    """Its machine does not answer, though OVH says ACTIVE: another one takes its place, and the cluster stays itself."""
+    before, instance = uid(fleet), fleet.instance_id(FIRST)
+
+    with api_client(fleet, STAYS, ADDRESSES[1:], "the replacement of the first control plane") as watched:
+        fleet.machines.kill(instance)
+        timed(fleet, "node replace of a dead control plane", "node", "replace", FIRST, "--confirm", FIRST, "--yes")
+
+    assert_whole(fleet, before)
+    assert instance != fleet.instance_id(FIRST)
+    assert watched.report.longest_gap < ELECTION_SECONDS, watched.report
+
+
+@pytest.mark.exhaustive
+def test_a_worker_is_removed_and_joins_again(fleet: Fleet) -> None:
+    """Nothing of K3s stays on its machine, its Node and its password are gone; the next ``provision`` has it join."""
+    before = uid(fleet)
+
+    timed(fleet, "worker removed", "node", "remove", LEAVES, "--confirm", LEAVES, "--yes")
+
+    assert {*SERVERS, STAYS} == nodes(fleet)
+    assert f"{LEAVES}.node-password.k3s" not in fleet.kubectl("get", "secret", "-n", "kube-system", "-o", "name")
+    assert not shown(fleet, LEAVES).remains
+    assert "" == fleet.on(LEAVES, "pgrep -fa 'kubelet|containerd' || true; ip -o link show cni0 2>/dev/null || true")
+
+    timed(fleet, "worker joined again", "provision", "--yes")
+    assert_whole(fleet, before)
+
+
+@pytest.mark.exhaustive
+def test_a_control_plane_is_reinstalled_by_hand(fleet: Fleet) -> None:
+    """Its disk is new, its name and address are not: what the cluster knew of it goes, and it joins."""
+    before, instance = uid(fleet), fleet.instance_id(SECOND)
+    image = catalogue.find("image", "Debian 12", catalogue.list_images(fleet.api, "GRA11"), "GRA11")
+    reinstall_instance(fleet.api, instance, image.id)
+
+    def look() -> None:
+        status = next(item.status for item in list_instances(fleet.api) if item.id == instance)
+        if status != ACTIVE:
+            raise NotYet(status)
+
+    wait_for("the instance to be ACTIVE", look, seconds=120)
+    timed(fleet, "control plane rebuilt", "node", "rebuild", SECOND, "--confirm", SECOND, "--yes")
+
+    assert_whole(fleet, before)
+    assert instance == fleet.instance_id(SECOND)
+
+
+class Stranger:
+    """Makes host keys and tells nobody, as one who makes a machine by hand."""
+
+    def new(self, _name: str) -> tuple[Secret, str]:
+        """Return the private PEM and the public line of a new key."""
+        key = make_host_key()
+        return key.private_pem, key.public_line
+
+
+@pytest.mark.exhaustive
+def test_a_machine_that_was_made_by_hand(fleet: Fleet) -> None:
+    """Its host key is refused, until ``node rebuild`` takes it: OVH shows another instance than the one with the known key."""
+    before, instance = uid(fleet), fleet.instance_id(LEAVES)
+    delete_instance(fleet.api, instance)
+    until_gone(fleet, instance)
+    wanted = load_fleet(fleet.inventory / "fleet.yaml")
+    key = ensure_private_key(fleet.root / "state" / "koprogo" / "id_ed25519")
+    apply(plan(wanted, observe(fleet.api, wanted, NO_KEEPER), key), fleet.api, Stranger())
+
+    refused = fleet.run("provision", "--yes")
+    timed(fleet, "machine made by hand taken in", "node", "rebuild", LEAVES, "--confirm", LEAVES, "--yes")
+
+    assert 2 == refused.returncode
+    assert "host key" in refused.stdout + refused.stderr
+    assert instance != fleet.instance_id(LEAVES)
+    assert_whole(fleet, before)
+
+
+@pytest.mark.exhaustive
+def test_a_removed_member_is_named_and_rebuilt(fleet: Fleet) -> None:
+    """K3s does not start with the data of a member that was removed; ``provision`` names the way out, which works."""
+    before = uid(fleet)
+    fleet.kubectl("annotate", "node", THIRD, "etcd.k3s.cattle.io/remove=true")
+
+    def look() -> None:
+        said = fleet.on(THIRD, "journalctl -u k3s -n 200 -o cat")
+        if "is a not a member of the etcd cluster" not in said:
+            raise NotYet(said.splitlines()[-1])
+
+    wait_for("K3s to refuse", look, seconds=120)
+    stopped = fleet.run("provision", "--yes")
+    timed(fleet, "removed control plane rebuilt", "node", "rebuild", THIRD, "--confirm", THIRD, "--yes")
+
+    assert 2 == stopped.returncode
+    assert f"node rebuild {THIRD}" in " ".join((stopped.stdout + stopped.stderr).split())
+    assert_whole(fleet, before)
