@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from koprogo_tasks._http import http_statuses
     from koprogo_tasks._k3s import (
         Artifact,
+        Download,
+        download_k3s,
         k3s,
         k3s_is_installed,
+        k3s_observed,
         k3s_ready,
         push_k3s_artifacts,
         read_cluster_tokens,
@@ -30,11 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Artifact",
+    "Download",
     "Passwords",
     "baseline",
     "check_claim",
     "claim",
     "converge",
+    "download_k3s",
     "etcd_health",
     "first_contact",
     "first_login",
@@ -42,6 +47,7 @@ __all__ = [
     "k3s",
     "k3s_health",
     "k3s_is_installed",
+    "k3s_observed",
     "k3s_ready",
     "push_k3s_artifacts",
     "read_cluster_tokens",
@@ -61,8 +67,11 @@ __getattr__ = names_from(
         "_http": ["http_statuses"],
         "_k3s": [
             "Artifact",
+            "Download",
+            "download_k3s",
             "k3s",
             "k3s_is_installed",
+            "k3s_observed",
             "k3s_ready",
             "push_k3s_artifacts",
             "read_cluster_tokens",

@@ -12,11 +12,14 @@ from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
-from koprogo_fleet.workflows.artifacts import sha256_of
+from koprogo_fleet.workflows.artifacts import published, release_images, sha256_of
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
+from koprogo_fleet.workflows.phases.k3s_setup import image_archives
 from koprogo_tasks import (
     Artifact,
+    Download,
+    download_k3s,
     k3s,
     k3s_is_installed,
     k3s_ready,
@@ -34,16 +37,23 @@ READY_SECONDS = 300.0
 def artifacts(run: Context) -> None:
     """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
     run.tools = find_tools(run.listener)  # what cannot be had is told before a node has K3s
-    binary = run.target.k3s(run.fleet)
-    run.listener(Note(f"k3s is {binary.origin}"))
-    run.artifacts = (
-        Artifact(binary.path, paths.BINARY, binary.sha256),
-        *(
-            Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644")
-            for image in run.target.images()
-        ),
-    )
-    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=run.artifacts, dry_run=run.dry_run)
+    images = list(image_archives(run))
+    if run.fleet.k3s.install == "online":
+        url, sha256 = published(run.fleet.k3s)
+        run.listener(Note(f"k3s is {run.fleet.k3s.version}: each node downloads {url}, and checks it"))
+        program: Artifact | Download = Download(url, paths.BINARY, sha256)
+    else:
+        binary = run.target.k3s(run.fleet)
+        run.listener(Note(f"k3s is {binary.origin}"))
+        program = Artifact(binary.path, paths.BINARY, binary.sha256)
+        images += release_images(run.fleet.k3s, binary, run.listener)
+    pushed = [Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644") for image in images]
+    run.artifacts = (program, *pushed)
+    if isinstance(program, Download):
+        run.on_hosts(run.hosts, "Download", download_k3s, download=program, dry_run=run.dry_run)
+    else:
+        pushed.insert(0, program)
+    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=pushed, dry_run=run.dry_run)
 
 
 def first_server(run: Context) -> None:
@@ -74,7 +84,8 @@ def agents(run: Context) -> None:
 
 
 def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
-    run.on_hosts(names, PHASE, k3s, fleet=run.fleet, tokens=tokens, artifacts=run.artifacts, dry_run=run.dry_run)
+    options = {"fleet": run.fleet, "tokens": tokens, "artifacts": run.artifacts, "setup": run.setup}
+    run.on_hosts(names, PHASE, k3s, dry_run=run.dry_run, **options)
     if not run.dry_run:
         run.on_hosts(names, PHASE, k3s_ready, fleet=run.fleet, seconds=READY_SECONDS, listener=run.listener)
 

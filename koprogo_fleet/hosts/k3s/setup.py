@@ -1,0 +1,58 @@
+"""What a run has found out or read before it configures K3s: the same for every node, whichever it comes to first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.secret import Secret
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_CREDENTIALS: Mapping[str, Mapping[str, Secret]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class S3:
+    """
+    The bucket of ``backups``, as K3s is told of it.
+
+    Attributes:
+        endpoint: host and port, without the bucket's name.
+        insecure: it speaks plain HTTP.
+    """
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: Secret
+    secret_key: Secret
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """
+    What K3s is configured with beside fleet.yaml.
+
+    Attributes:
+        flannel_backend: the one that every node's kernel has.
+        s3: where snapshots go; None keeps them on the servers.
+        credentials: of registries, by host: ``username`` and ``password``, or ``auth``, or ``token``.
+        no_virtual_address: why the servers cannot hold the address of ``k3s.endpoint``; "" if they can.
+        foreign_kernel: by node, which settings of its kernel are not as the kubelet insists, and cannot be made so.
+    """
+
+    flannel_backend: str
+    s3: S3 | None = None
+    credentials: Mapping[str, Mapping[str, Secret]] = field(default=_NO_CREDENTIALS, repr=False)
+    no_virtual_address: str = ""
+    foreign_kernel: Mapping[str, str] = _NOTHING
+
+    def joined_at(self, fleet: Fleet) -> str:
+        """Return the host that nodes join: the endpoint, or the first server where nobody can hold its address."""
+        virtual = fleet.k3s.virtual_address
+        if virtual is not None and not self.no_virtual_address:
+            return str(virtual)
+        return fleet.k3s.endpoint_name or str(fleet.first_server.vrack_address)
