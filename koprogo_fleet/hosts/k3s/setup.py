@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-_NO_CREDENTIALS: Mapping[str, Mapping[str, Secret]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,9 @@ class Setup:
 
     flannel_backend: str
     s3: S3 | None = None
-    credentials: Mapping[str, Mapping[str, Secret]] = field(default=_NO_CREDENTIALS, repr=False)
+    credentials: Mapping[str, Mapping[str, Secret]] = field(default_factory=dict, repr=False)
     no_virtual_address: str = ""
-    foreign_kernel: Mapping[str, str] = _NOTHING
+    foreign_kernel: Mapping[str, str] = field(default_factory=dict)
 
     def joined_at(self, fleet: Fleet) -> str:
         """Return the host that nodes join: the endpoint, or the first server where nobody can hold its address."""
