@@ -25,7 +25,7 @@ def k3s_contradictions(
         yield from _virtual_address(k3s, network, pools, servers, balancer)
     releases: Place = ("k3s", "releases")
     if k3s.releases.startswith("http://") and k3s.sha256 is None:
-        message = f"{k3s.releases} is not protected: pin the binary with k3s.sha256, or use https"
+        message = "what comes from there may have been altered on its way: pin the binary with k3s.sha256, or use https"
         yield Mistake(message, releases, (releases, ("k3s", "sha256")))
     if k3s.registries is not None:
         yield from _access(k3s)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_a_cluster_is_set_up_as_fleet_yaml_says(small: Fleet) -> None:
     assert "https://10.0.0.11:6443" == yaml.safe_load(small.on(WORKER, f"cat {paths.CONFIG}"))["server"]
     assert "10.0.0.10" in config["tls-san"]
 
-    files = " ".join([paths.ADMISSION, paths.AUDIT_POLICY, paths.S3_KEYS, paths.CONFIG, paths.AUDIT_LOG])
+    files = f"{paths.ADMISSION} {paths.AUDIT_POLICY} {paths.S3_KEYS} {paths.CONFIG} {paths.AUDIT_LOG}"
     assert ["600 root"] * 5 == small.on(SERVERS[1], f"stat -c '%a %U' {files}").splitlines()
     keys = yaml.safe_load(small.on(SERVERS[1], f"cat {paths.S3_KEYS}"))
     assert {"etcd-s3-access-key", "etcd-s3-secret-key"} == set(keys)
@@ -114,9 +115,11 @@ class Mirror(BaseHTTPRequestHandler):
     asked: list[tuple[str, str]]
 
     def do_HEAD(self) -> None:
+        """Answer as to a GET: there is no body."""
         self.do_GET()
 
     def do_GET(self) -> None:
+        """Ask for credentials; with any, say that there is no such image."""
         given = self.headers.get("Authorization", "")
         self.asked.append((self.path, given))
         self.send_response(404 if given else 401)
@@ -189,7 +192,7 @@ def test_changes_restart_one_server_at_a_time(small: Fleet, tmp_path: Path) -> N
     assert PASSWORD not in small.heard.read_text()
     started = "systemctl show k3s --property=ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic --value"
     spans = sorted(tuple(sorted(int(line) for line in small.on(server, started).split())) for server in SERVERS)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False)), spans
+    assert all(before[1] <= after[0] for before, after in pairwise(spans)), spans
     assert sha256_of(artifact()) in small.on(WORKER, f"sha256sum {paths.BINARY}")
     assert "audit" not in small.on(SERVERS[0], f"grep -v '^#' {paths.CONFIG}")
 
