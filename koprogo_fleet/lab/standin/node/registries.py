@@ -38,7 +38,9 @@ def load(file: Path) -> Mapping[str, Any]:
         document = yaml.safe_load(file.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"failed to read registries file {file}: {error}") from error
-    _check(file, "", document, _PARTS)
+    _check(file, "the file", document, _PARTS)
+    for part in document:
+        _check(file, part, document[part] or {}, None)
     for name, mirror in (document.get("mirrors") or {}).items():
         _check(file, f"mirrors.{name}", mirror, _MIRROR)
     for name, config in (document.get("configs") or {}).items():
@@ -48,10 +50,11 @@ def load(file: Path) -> Mapping[str, Any]:
     return dict(document)
 
 
-def _check(file: Path, place: str, value: object, known: frozenset[str]) -> None:
+def _check(file: Path, place: str, value: object, known: frozenset[str] | None) -> None:
+    """Refuse what is not a map, or has a key beside the *known* ones; None stands for names of registries."""
     if not isinstance(value, dict):
-        raise InputError(f"failed to parse registries file {file}: {place or 'it'} is not a map")
-    if unknown := sorted(str(key) for key in value.keys() - known):
+        raise InputError(f"failed to parse registries file {file}: {place} is not a map")
+    if known is not None and (unknown := sorted(str(key) for key in value.keys() - known)):
         raise InputError(f"failed to parse registries file {file}: {place} has unknown {', '.join(unknown)}")
 
 
