@@ -9,7 +9,9 @@ way, so that nodes need no registry.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +148,27 @@ def published(wanted: K3s) -> tuple[str, str]:
             cause="this machine does not reach the release",
             next_step=f"take it from the release's {SUMS} and write it into fleet.yaml: k3s.sha256",
         ) from error
+
+
+def image_names(archive: Path) -> set[str]:
+    """Return the names of the images in an archive that ``docker save`` or ``ctr images export`` wrote."""
+    names: set[str] = set()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.name in {"manifest.json", "index.json"} and (file := tar.extractfile(member)):
+                    names |= _tags(json.load(file))
+    except tarfile.ReadError:  # compressed in a way that Python cannot read: its names are not known
+        return set()
+    return names
+
+
+def _tags(document: object) -> set[str]:
+    if isinstance(document, list):
+        return {tag for entry in document for tag in entry.get("RepoTags") or ()}
+    entries = document.get("manifests", []) if isinstance(document, dict) else []
+    named = (entry.get("annotations", {}).get("io.containerd.image.name") for entry in entries)
+    return {name for name in named if name}
 
 
 def _download(wanted: K3s, target: Path, listener: Listener) -> K3sBinary:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +17,7 @@ from koprogo_fleet.hosts.k3s.setup import S3, Setup
 from koprogo_fleet.hosts.k3s.virtual_address import IMAGE, REGISTRY
 from koprogo_fleet.ovh.object_storage import get_container
 from koprogo_fleet.provision.kinds.s3_credential import ACCESS_KEY, SECRET_KEY, vault_path
+from koprogo_fleet.workflows.artifacts import image_names
 from koprogo_fleet.workflows.context import Context
 from koprogo_tasks import k3s_observed
 
@@ -103,7 +102,7 @@ def _pulled_from(run: Context) -> list[str]:
 
 
 def _no_virtual_address(run: Context, servers: Mapping[str, Observed]) -> str:
-    if any(IMAGE in _names_in(archive) for archive in image_archives(run)):
+    if any(IMAGE in image_names(archive) for archive in image_archives(run)):
         return ""
     lacking = [name for name, seen in servers.items() if not seen.reached and IMAGE not in seen.images]
     if not lacking:
@@ -117,27 +116,6 @@ def _no_virtual_address(run: Context, servers: Mapping[str, Observed]) -> str:
         )
     )
     return reason
-
-
-def _names_in(archive: Path) -> set[str]:
-    """Return the names of the images in an archive that ``docker save`` or ``ctr images export`` wrote."""
-    names: set[str] = set()
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                if member.name in {"manifest.json", "index.json"} and (file := tar.extractfile(member)):
-                    names |= _named(json.load(file))
-    except tarfile.ReadError:  # compressed in a way that Python cannot read: its names are not known
-        return set()
-    return names
-
-
-def _named(document: object) -> set[str]:
-    if isinstance(document, list):
-        return {tag for entry in document for tag in entry.get("RepoTags") or ()}
-    entries = document.get("manifests", []) if isinstance(document, dict) else []
-    named = (entry.get("annotations", {}).get("io.containerd.image.name") for entry in entries)
-    return {name for name in named if name}
 
 
 def _credentials(run: Context) -> Mapping[str, Mapping[str, Secret]]:

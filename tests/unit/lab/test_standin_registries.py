@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_mirrors_are_asked_before_the_registry_itself(tmp_path: Path) -> None:
     assert {"docker.io", "_default", "own.example"} == set(found)
     hosts = found["docker.io"]["host"]
     assert isinstance(hosts, dict)
-    assert ["https://mirror.example:5000", "https://registry-1.docker.io"] == list(hosts)
+    assert ["mirror.example:5000", "registry-1.docker.io"] == [urlsplit(url).netloc for url in hosts]
     assert "/etc/ca.pem" == hosts["https://mirror.example:5000"]["ca"]
 
     write_hosts({}, tmp_path / "certs.d")

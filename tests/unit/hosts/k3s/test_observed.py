@@ -16,14 +16,14 @@ def test_a_node_is_understood() -> None:
         "backend vxlan\nbackend host-gw\n"
         f"file {paths.CONFIG} {text}\nfile {paths.CONFIG_DROP_INS}/x.yaml \n"
         "installed\nkernel kernel.panic fixed 0\nkernel vm.panic_on_oom settable 1\nkernel vm.overcommit_memory fixed 1\n"
-        "name k3s.example.org\nregistry https://ghcr.io\nimage ghcr.io/a/b:c\n"
+        "name k3s.example.org\nregistry https://registry.example\nimage registry.example/a/b:c\n"
     )
 
     assert {"vxlan", "host-gw"} == found.backends
     assert {paths.CONFIG: "a: b\n", f"{paths.CONFIG_DROP_INS}/x.yaml": ""} == found.files
     assert found.installed
     assert "kernel.panic is 0, not 10" == found.foreign_kernel
-    assert ({"k3s.example.org"}, {"https://ghcr.io"}, {"ghcr.io/a/b:c"}) == (
+    assert ({"k3s.example.org"}, {"https://registry.example"}, {"registry.example/a/b:c"}) == (
         found.resolved,
         found.reached,
         found.images,
