@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from koprogo_tasks._http import http_statuses
     from koprogo_tasks._k3s import (
         Artifact,
-        Download,
-        download_k3s,
         k3s,
         k3s_is_installed,
-        k3s_observed,
         k3s_ready,
         push_k3s_artifacts,
         read_cluster_tokens,
         read_kubeconfig,
     )
+    from koprogo_tasks._k3s_download import Download, download_k3s
+    from koprogo_tasks._k3s_observed import k3s_observed
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
@@ -67,16 +66,15 @@ __getattr__ = names_from(
         "_http": ["http_statuses"],
         "_k3s": [
             "Artifact",
-            "Download",
-            "download_k3s",
             "k3s",
             "k3s_is_installed",
-            "k3s_observed",
             "k3s_ready",
             "push_k3s_artifacts",
             "read_cluster_tokens",
             "read_kubeconfig",
         ],
+        "_k3s_download": ["Download", "download_k3s"],
+        "_k3s_observed": ["k3s_observed"],
         "_reboot": ["reboot"],
     },
 )

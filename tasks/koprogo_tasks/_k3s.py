@@ -18,25 +18,23 @@ from koprogo_fleet.core.permit import Action
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.fence import guard, refusal
-from koprogo_fleet.hosts.k3s import observed, paths
+from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.diagnosis import diagnose
 from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
 from koprogo_fleet.hosts.k3s.node import k3s as resources_of
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
 from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.k3s.unit import unit_name
-from koprogo_fleet.hosts.resources import Binary
 from koprogo_fleet.hosts.script import Handler
 from koprogo_fleet.ssh.connection import session_for
-from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Session
 from koprogo_fleet.ssh.upload import push_file
 from koprogo_tasks._converge import converge
+from koprogo_tasks._k3s_download import Download
 from koprogo_tasks._node import node_of
 from koprogo_tasks._permit import permit_for
 
 JOURNAL = "journalctl --unit {unit} --lines 40 --output cat --no-pager _SYSTEMD_INVOCATION_ID={invocation}"
-DOWNLOAD_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,6 @@ class Artifact:
     remote: str
     sha256: str
     mode: str = "0755"
-
-
-@dataclass(frozen=True)
-class Download:
-    """A program to be on a node, which fetches it itself, and puts it in place only if it has this checksum."""
-
-    url: str
-    remote: str
-    sha256: str
 
 
 def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
@@ -89,22 +78,6 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
     return Result(host=task.host, changed=bool(stale), diff="\n".join(map(str, differences)), differences=differences)
 
 
-def download_k3s(task: Task, download: Download, dry_run: bool | None = None) -> Result:
-    """
-    Have the node fetch K3s itself where it has another one; nothing is restarted here.
-
-    Args:
-        task: given by Nornir.
-        download: what to fetch; it is put in place only if it has its checksum.
-        dry_run: only look and tell.
-
-    Returns:
-        Result object with the following attributes set: changed, diff, differences, not_applicable.
-    """
-    binary = Binary(download.url, download.sha256, download.remote)
-    return converge(task, [binary], dry_run=dry_run, timeout=DOWNLOAD_SECONDS)
-
-
 def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
     try:
         push_file(
@@ -126,32 +99,6 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     script = "".join(f"sha256sum -- '{file}' 2>/dev/null\n" for file in files)
     output = session.run_as_root("sh -s", stdin=script.encode(), timeout=120).stdout.decode()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
-
-
-def k3s_observed(
-    task: Task, names: Sequence[str] = (), registries: Sequence[str] = (), images: Sequence[str] = ()
-) -> Result:
-    """
-    Find out what a node can, and what its K3s is configured with; nothing is changed.
-
-    Args:
-        task: given by Nornir.
-        names: host names that it should resolve.
-        registries: URLs of registries that it should reach.
-        images: full names of images that it may have.
-
-    Returns:
-        Result whose *result* is a :class:`~koprogo_fleet.hosts.k3s.observed.Observed`.
-
-    Raises:
-        CommandFailed: the script ended early.
-    """
-    session = session_for(task.host, task.nornir.config)
-    script = observed.look(names, registries, images)
-    done = session.run_as_root("sh -s", stdin=script.encode(), timeout=60 + observed.PULL_SECONDS * len(registries))
-    if done.exit_status != 0:
-        raise command_failed(task.host.name, "look at what K3s needs", done)
-    return Result(host=task.host, result=observed.parse(done.stdout.decode(errors="replace")))
 
 
 def k3s(  # noqa: PLR0913 - what a node's K3s is made of
