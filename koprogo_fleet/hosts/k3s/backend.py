@@ -84,6 +84,6 @@ def _without(backend: str, possible: Mapping[str, frozenset[str]]) -> list[str]:
 
 def _unencrypted(backend: str, why: str) -> str:
     return (
-        f"WARNING: traffic between pods of different nodes is NOT encrypted: flannel backend {backend}, as {why}. "
+        f"traffic between pods of different nodes is NOT encrypted: flannel backend {backend}, as {why}. "
         f"Write k3s.flannel_backend: {backend} to say that this is meant"
     )

@@ -58,6 +58,8 @@ def k3s(  # noqa: PLR0913 - what a node's K3s is made of
     if node.role is Role.SERVER:
         resources.append(File(paths.AGENT_TOKEN, _line(tokens.agent), mode="0600", notify=(RESTART,)))
         resources += _server(fleet, addresses, setup)
+    if setup.unencrypted:
+        resources.append(Unavailable("encryption between nodes", setup.unencrypted))
     if node.name in setup.foreign_kernel:
         resources.append(Unavailable("K3s' protect-kernel-defaults", setup.foreign_kernel[node.name]))
     return (

@@ -34,6 +34,7 @@ class Setup:
 
     Attributes:
         flannel_backend: the one that every node's kernel has.
+        unencrypted: what people must know where encryption between the nodes was to be had, and cannot; "" if it can.
         s3: where snapshots go; None keeps them on the servers.
         credentials: of registries, by host: ``username`` and ``password``, or ``auth``, or ``token``.
         no_virtual_address: why the servers cannot hold the address of ``k3s.endpoint``; "" if they can.
@@ -41,6 +42,7 @@ class Setup:
     """
 
     flannel_backend: str
+    unencrypted: str = ""
     s3: S3 | None = None
     credentials: Mapping[str, Mapping[str, Secret]] = field(default_factory=dict, repr=False)
     no_virtual_address: str = ""

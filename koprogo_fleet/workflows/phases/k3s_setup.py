@@ -52,10 +52,11 @@ def k3s_setup(run: Context) -> None:
         {name: seen.backends for name, seen in found.items()},
     )
     if chosen.warning:
-        run.listener(Note(chosen.warning))
+        run.listener(Note(f"WARNING: {chosen.warning}"))
     _require_name(run, found)
     run.setup = Setup(
         flannel_backend=chosen.backend,
+        unencrypted=chosen.warning,
         s3=_s3(run),
         credentials=_credentials(run),
         no_virtual_address=_no_virtual_address(run, servers) if virtual else "",

@@ -70,7 +70,7 @@ def test_control_planes_take_no_workloads(fleet: Fleet) -> None:
 
 def test_no_secret_is_in_the_file(fleet: Fleet) -> None:
     """Tokens are named by file, so that the file can be shown in a plan."""
-    found = values(fleet, 0, Setup("vxlan", BUCKET))
+    found = values(fleet, 0, Setup("vxlan", s3=BUCKET))
 
     assert not {"token", "agent-token", "etcd-s3-access-key", "etcd-s3-secret-key"} & set(found)
 
@@ -128,7 +128,7 @@ def test_the_bucket_keeps_days_of_every_server(
 ) -> None:
     """S3's count is of all servers together; a release without one of its own has the local one, so that none is lost."""
     other = changed(fleet, version=version, snapshots={"every_hours": every, "keep_days": days})
-    found = values(other, 0, Setup("vxlan", BUCKET))
+    found = values(other, 0, Setup("vxlan", s3=BUCKET))
 
     assert kept == (found["etcd-snapshot-retention"], found.get("etcd-s3-retention"))
     assert ("0 0 * * *" if every == 24 else f"0 */{every} * * *") == found["etcd-snapshot-schedule-cron"]

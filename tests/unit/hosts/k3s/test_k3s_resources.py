@@ -46,7 +46,7 @@ def file(found: dict[str, Resource], path: str) -> File:
 
 def test_the_api_servers_files_come_before_the_service() -> None:
     """The API server does not start without them; each is root's alone, and a change restarts K3s."""
-    found = resources(fleet(), SERVER, Setup("vxlan", BUCKET))
+    found = resources(fleet(), SERVER, Setup("vxlan", s3=BUCKET))
     names = list(found)
     for path in (paths.ADMISSION, paths.AUDIT_POLICY, paths.S3_KEYS, paths.CONFIG):
         resource = file(found, path)
@@ -58,7 +58,7 @@ def test_the_api_servers_files_come_before_the_service() -> None:
 
 def test_keys_of_s3_are_in_a_secret_file_alone() -> None:
     """No other file, and no text that can be shown, has them."""
-    found = resources(fleet(), SERVER, Setup("vxlan", BUCKET))
+    found = resources(fleet(), SERVER, Setup("vxlan", s3=BUCKET))
     content = file(found, paths.S3_KEYS).content
 
     assert isinstance(content, Secret)
@@ -68,7 +68,7 @@ def test_keys_of_s3_are_in_a_secret_file_alone() -> None:
 
 def test_an_agent_has_no_server_files() -> None:
     """Neither audit, admission, S3 keys nor the static pod are on a worker."""
-    found = resources(fleet(endpoint="10.0.0.10"), AGENT, Setup("vxlan", BUCKET))
+    found = resources(fleet(endpoint="10.0.0.10"), AGENT, Setup("vxlan", s3=BUCKET))
 
     assert not [name for name in found if paths.SERVER in name or paths.S3_KEYS in name or "kube-vip" in name]
 
@@ -93,12 +93,14 @@ def test_the_virtual_address_is_a_static_pod() -> None:
 
 def test_what_cannot_be_had_is_never_told_as_done() -> None:
     """A virtual address without its image, and a kernel of somebody else's, are not applicable, with the reason."""
-    setup = Setup("vxlan", no_virtual_address="no image", foreign_kernel={"koprogo-cp-1": "kernel.panic is 0, not 10"})
+    foreign = {"koprogo-cp-1": "kernel.panic is 0, not 10"}
+    setup = Setup("vxlan", "no wireguard", no_virtual_address="no image", foreign_kernel=foreign)
     found = resources(fleet(endpoint="10.0.0.10"), SERVER, setup)
     told = {name: one.decide(Fact(0, b"")) for name, one in found.items() if isinstance(one, Unavailable)}
 
     assert {
         "virtual address 10.0.0.10": NotApplicable("no image"),
+        "encryption between nodes": NotApplicable("no wireguard"),
         "K3s' protect-kernel-defaults": NotApplicable("kernel.panic is 0, not 10"),
     } == told
     assert f"path {paths.VIRTUAL_ADDRESS}" in found
