@@ -153,7 +153,7 @@ def _s3(run: Context) -> S3 | None:
     return S3(
         endpoint=url.netloc.removeprefix(f"{backups.bucket}."),
         bucket=backups.bucket,
-        region=backups.region.lower(),
+        region=backups.region.rstrip("0123456789").lower(),  # as storage regions are called
         access_key=keys[ACCESS_KEY],
         secret_key=keys[SECRET_KEY],
         insecure=url.scheme == "http",
