@@ -17,6 +17,8 @@ from pydantic import Field, model_validator
 from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
 from koprogo_fleet.core.contradictions_around import around
 from koprogo_fleet.core.dns_contradictions import dns_contradictions
+from koprogo_fleet.core.k3s_contradictions import k3s_contradictions
+from koprogo_fleet.core.k3s_section import K3s
 from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
 from koprogo_fleet.core.sections import (
     MONTHLY,
@@ -30,7 +32,6 @@ from koprogo_fleet.core.sections import (
     DnsRecord,
     Ingress,
     JumpHost,
-    K3s,
     LoadBalancer,
     Network,
     Pool,
@@ -127,6 +128,7 @@ class Fleet(Model):
             *dns_contradictions(self.dns, load_balancer=self.load_balancer is not None),
             *backup_contradictions(self.backups),
             *around(self.name, self.network, self.pools, self.dedicated_servers, self.load_balancer),
+            *k3s_contradictions(self.k3s, self.network, self.pools, self.dedicated_servers, self.load_balancer),
         )
         if found:
             raise Mistakes(found)

@@ -183,25 +183,6 @@ class DedicatedServer(Model):
     vrack_address: Address = Field(examples=["10.0.0.31"])
 
 
-class K3s(Model):
-    """The Kubernetes distribution: exactly one release, by its checksum."""
-
-    version: str = Field(
-        pattern=r"^v\d+\.\d+\.\d+\+k3s\d+$",
-        description="a K3s release such as v1.33.4+k3s1",
-        examples=["v1.33.4+k3s1"],
-    )
-    sha256: str | None = Field(
-        default=None, pattern=r"^[0-9a-f]{64}$", description="a SHA-256 sum: 64 hexadecimal digits in lower case"
-    )
-    flannel_backend: Literal["vxlan", "host-gw", "wireguard-native"] = "wireguard-native"
-    disable: tuple[Literal["coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"], ...] = (
-        "traefik",
-        "servicelb",
-        "local-storage",
-    )
-
-
 class Ingress(Model):
     """The NodePorts that the load balancer sends HTTP and HTTPS to."""
 

@@ -59,7 +59,7 @@ def sentence(error: ErrorDetails, field: FieldInfo | None, written: object) -> s
         return str(context["error"])
     got = f", got {shown(written)}"
     if kind in {"enum", "literal_error"}:
-        choices = re.findall(r"'([^']*)'", str(context["expected"]))
+        choices = re.findall(r"'([^']*)'", str(context["expected"])) or re.findall(r"\d+", str(context["expected"]))
         return f"expected {_one_of(choices)}{got}{did_you_mean(written, choices)}"
     if field is not None and field.description and kind not in _STRUCTURE:
         return f"expected {field.description}{got}{_without_host_bits(error)}"

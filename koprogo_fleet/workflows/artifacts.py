@@ -2,37 +2,49 @@
 Where the K3s binary comes from.
 
 In order: ``KOPROGO_K3S_BINARY``, the cache, the pinned release (checked against its published checksum). A caller that
-can do without the real one gives a *fallback*; the answer says which it is.
+can do without the real one gives a *fallback*; the answer says which it is. The images that a release runs come the same
+way, so that nodes need no registry.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import requests
 
 from koprogo_fleet.core.errors import InputError, MissingRequirement
 from koprogo_fleet.core.events import Listener, Note
-from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import K3s
 from koprogo_fleet.core.paths import cache_dir
 
-RELEASES = "https://github.com/k3s-io/k3s/releases/download"
+IMAGES = "k3s-airgap-images-amd64.tar.zst"
+SUMS = "sha256sum-amd64.txt"
+"""K3s' names for files of a release (install.sh, and "Air-Gap Install")."""
+
 TIMEOUT = (5.0, 60.0)
 """Seconds to connect, and seconds without a byte."""
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class K3sBinary:
-    """A file that can be installed as ``k3s``; *origin* says in words which one it is."""
+    """
+    A file that can be installed as ``k3s``; *origin* says in words which one it is.
+
+    *images* is where the release's own images are, or are to be put; None where it has none (the lab's stand-in).
+    """
 
     path: Path
     sha256: str
     origin: str
+    images: Path | None = None
 
 
 def sha256_of(path: Path) -> str:
@@ -60,7 +72,7 @@ def k3s_binary(wanted: K3s, listener: Listener, fallback: Callable[[], Path] | N
     if cached.exists():
         digest = sha256_of(cached)
         _check(digest, wanted, str(cached))
-        return K3sBinary(cached, digest, f"K3s {wanted.version} from the cache")
+        return K3sBinary(cached, digest, f"K3s {wanted.version} from the cache", cached.with_name(IMAGES))
     try:
         return _download(wanted, cached, listener)
     except requests.RequestException as error:
@@ -83,7 +95,8 @@ def _named(path: Path, wanted: K3s) -> K3sBinary:
         )
     digest = sha256_of(path)
     _check(digest, wanted, str(path))
-    return K3sBinary(path, digest, f"KOPROGO_K3S_BINARY={path}")
+    beside = path.with_name(IMAGES)
+    return K3sBinary(path, digest, f"KOPROGO_K3S_BINARY={path}", beside if beside.exists() else None)
 
 
 def _check(digest: str, wanted: K3s, source: str) -> None:
@@ -95,26 +108,109 @@ def _check(digest: str, wanted: K3s, source: str) -> None:
         )
 
 
+def release_images(wanted: K3s, binary: K3sBinary, listener: Listener) -> tuple[Path, ...]:
+    """
+    Return the archive of images that go with *binary*: downloaded and checked where it is not there yet.
+
+    Raises:
+        InputError: its checksum is not the published one.
+        MissingRequirement: it is not there, and the release cannot be reached.
+    """
+    if binary.images is None:
+        return ()
+    if not binary.images.exists():
+        try:
+            _fetch(wanted, IMAGES, binary.images, _published(wanted, IMAGES), listener)
+        except requests.RequestException as error:
+            raise MissingRequirement(
+                f"the images of K3s {wanted.version} cannot be downloaded: {error}",
+                cause="this machine does not reach the release",
+                next_step=f"put {IMAGES} of the release at {binary.images}, or write k3s.install: online",
+            ) from error
+    return (binary.images,)
+
+
+def published(wanted: K3s) -> tuple[str, str]:
+    """
+    Return the URL of the release's binary, and the SHA-256 that it must have: fleet.yaml's, else the published one.
+
+    Raises:
+        MissingRequirement: fleet.yaml has none, and the release cannot be reached from here.
+    """
+    url = f"{_base(wanted)}/k3s"
+    if wanted.sha256:
+        return url, wanted.sha256
+    try:
+        return url, _published(wanted, "k3s")
+    except requests.RequestException as error:
+        raise MissingRequirement(
+            f"the checksum of K3s {wanted.version} cannot be had: {error}",
+            cause="this machine does not reach the release",
+            next_step=f"take it from the release's {SUMS} and write it into fleet.yaml: k3s.sha256",
+        ) from error
+
+
+def image_names(archive: Path) -> set[str]:
+    """Return the names of the images in an archive that ``docker save`` or ``ctr images export`` wrote."""
+    names: set[str] = set()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if member.name in {"manifest.json", "index.json"} and (file := tar.extractfile(member)):
+                    names |= _tags(json.load(file))
+    except tarfile.ReadError:  # compressed in a way that Python cannot read: its names are not known
+        return set()
+    return names
+
+
+def _tags(document: object) -> set[str]:
+    if isinstance(document, list):
+        return {tag for entry in document for tag in entry.get("RepoTags") or ()}
+    entries = document.get("manifests", []) if isinstance(document, dict) else []
+    named = (entry.get("annotations", {}).get("io.containerd.image.name") for entry in entries)
+    return {name for name in named if name}
+
+
 def _download(wanted: K3s, target: Path, listener: Listener) -> K3sBinary:
-    base = f"{RELEASES}/{wanted.version.replace('+', '%2B')}"
-    sums = _get(f"{base}/sha256sum-amd64.txt").decode()
-    published = next(line.split()[0] for line in sums.splitlines() if line.endswith(" k3s"))
-    _check(published, wanted, f"{base}/k3s")
-    listener(Note(f"Downloading K3s {wanted.version}"))
-    data = _get(f"{base}/k3s")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != published:
-        raise InputError(
-            f"{base}/k3s: SHA-256 is {digest}, the release says {published}",
-            cause="the download was cut short or altered on its way",
-            next_step="run the command again",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, data, mode=0o755)
-    return K3sBinary(target, digest, f"K3s {wanted.version}, downloaded and checked")
+    expected = _published(wanted, "k3s")
+    _check(expected, wanted, f"{_base(wanted)}/k3s")
+    _fetch(wanted, "k3s", target, expected, listener)
+    target.chmod(0o755)
+    return K3sBinary(target, expected, f"K3s {wanted.version}, downloaded and checked", target.with_name(IMAGES))
 
 
-def _get(url: str) -> bytes:
+def _base(wanted: K3s) -> str:
+    return f"{wanted.releases}/{wanted.version.replace('+', '%2B')}"
+
+
+def _published(wanted: K3s, name: str) -> str:
+    """Return the published checksum of a file of the release; each line is "hash, two spaces, name"."""
+    url = f"{_base(wanted)}/{SUMS}"
     answer = requests.get(url, timeout=TIMEOUT)
     answer.raise_for_status()
-    return answer.content
+    sums = {line.split()[-1]: line.split()[0] for line in answer.text.splitlines() if line.strip()}
+    if name not in sums:
+        raise InputError(f"{url} has no checksum of {name}", next_step="look whether this release exists")
+    return sums[name]
+
+
+def _fetch(wanted: K3s, name: str, target: Path, expected: str, listener: Listener) -> None:
+    """Download a file of the release to *target*, which appears only if its checksum is as *expected*."""
+    url = f"{_base(wanted)}/{name}"
+    listener(Note(f"Downloading {name} of K3s {wanted.version}"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{name}-") as part:
+        with requests.get(url, timeout=TIMEOUT, stream=True) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_content(CHUNK):
+                part.write(chunk)
+        part.flush()
+        os.fsync(part.fileno())
+        if (digest := sha256_of(Path(part.name))) != expected:
+            raise InputError(
+                f"{url}: SHA-256 is {digest}, the release says {expected}",
+                cause="the download was cut short or altered on its way",
+                next_step="run the command again",
+            )
+        target.unlink(missing_ok=True)
+        target.hardlink_to(part.name)

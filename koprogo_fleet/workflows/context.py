@@ -22,6 +22,7 @@ from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.hosts.k3s.founding import Standing
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.hosts.k3s.presence import Presence
+from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS, private_key_of
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.kube.drain import SECONDS
@@ -36,7 +37,7 @@ from koprogo_fleet.workflows.certificates import Signatures
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.run import Report, stop_at_failure
 from koprogo_fleet.workflows.target import Target
-from koprogo_tasks import Artifact
+from koprogo_tasks import Artifact, Download
 
 RETRIES = 5
 """For a connection that is lost, or a node that reboots, under a change: about half a minute in all."""
@@ -63,6 +64,7 @@ class Context:
         nornir: None until the phase that writes the inventory.
         tools: Helm and kubectl; None until the phase that gets them.
         artifacts: the K3s binary and images; empty until the phase that gets them.
+        setup: how K3s is set up on every node; None until the phase that finds it out.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
         presence: what each node showed of K3s when it was looked at last.
         standing: who has the cluster and who joins it, as of that look; None before it.
@@ -89,7 +91,8 @@ class Context:
     balancer_address: IPv4Address | None = None
     nornir: Nornir | None = None
     tools: Tools | None = None
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Sequence[Artifact | Download] = ()
+    setup: Setup | None = None
     passwords: Tokens | None = None
     presence: Mapping[str, Presence] = field(default_factory=dict)
     standing: Standing | None = None

@@ -29,6 +29,7 @@ from koprogo_fleet.workflows.ovh import budget_of
 from koprogo_fleet.workflows.phases.claim import claim
 from koprogo_fleet.workflows.phases.cloud import cloud, look
 from koprogo_fleet.workflows.phases.cluster import agents, artifacts, first_server, other_servers
+from koprogo_fleet.workflows.phases.k3s_setup import k3s_setup
 from koprogo_fleet.workflows.phases.leave import leave
 from koprogo_fleet.workflows.phases.nodes import baseline, first_contact, inventory
 from koprogo_fleet.workflows.phases.verify import verify
@@ -44,6 +45,7 @@ PROVISION: Sequence[Phase[Context]] = (
     Phase("First contact", first_contact),
     Phase("Claim of the nodes", claim),
     Phase("Baseline: names, vRack, packages, kernel, sshd, firewall", baseline),
+    Phase("K3s: what the nodes can, and what must stay", k3s_setup),
     Phase("K3s: artefacts", artifacts),
     Phase("K3s: first server", first_server),
     Phase("K3s: other servers, one by one", other_servers),

@@ -26,17 +26,21 @@ if TYPE_CHECKING:
         read_cluster_tokens,
         read_kubeconfig,
     )
+    from koprogo_tasks._k3s_download import Download, download_k3s
+    from koprogo_tasks._k3s_observed import k3s_observed
     from koprogo_tasks._node_life import clean_k3s, give_up_founding, k3s_presence, remove_etcd_member, stop_k3s
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
     "Artifact",
+    "Download",
     "Passwords",
     "baseline",
     "check_claim",
     "claim",
     "clean_k3s",
     "converge",
+    "download_k3s",
     "etcd_health",
     "first_contact",
     "first_login",
@@ -45,6 +49,7 @@ __all__ = [
     "k3s",
     "k3s_health",
     "k3s_is_installed",
+    "k3s_observed",
     "k3s_presence",
     "k3s_ready",
     "push_k3s_artifacts",
@@ -74,6 +79,8 @@ __getattr__ = names_from(
             "read_cluster_tokens",
             "read_kubeconfig",
         ],
+        "_k3s_download": ["Download", "download_k3s"],
+        "_k3s_observed": ["k3s_observed"],
         "_node_life": ["clean_k3s", "give_up_founding", "k3s_presence", "remove_etcd_member", "stop_k3s"],
         "_reboot": ["reboot"],
     },

@@ -23,12 +23,14 @@ from koprogo_fleet.hosts.k3s.diagnosis import diagnose
 from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
 from koprogo_fleet.hosts.k3s.node import k3s as resources_of
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
+from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.k3s.unit import unit_name
 from koprogo_fleet.hosts.script import Handler
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.session import Session
 from koprogo_fleet.ssh.upload import push_file
 from koprogo_tasks._converge import converge
+from koprogo_tasks._k3s_download import Download
 from koprogo_tasks._node import node_of
 from koprogo_tasks._permit import permit_for
 
@@ -99,11 +101,13 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
-def k3s(  # noqa: PLR0913, PLR0917 - everything that K3s on a node is made of
+def k3s(  # noqa: PLR0913 - what a node's K3s is made of
     task: Task,
     fleet: Fleet,
     tokens: Tokens,
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[Artifact | Download],
+    *,
+    setup: Setup,
     joins: Mapping[str, str | None],
     dry_run: bool | None = None,
 ) -> Result:
@@ -118,7 +122,9 @@ def k3s(  # noqa: PLR0913, PLR0917 - everything that K3s on a node is made of
         task: given by Nornir.
         fleet: the desired state.
         tokens: as this node needs them, see :class:`koprogo_fleet.hosts.k3s.node.Tokens`.
-        artifacts: what :func:`push_k3s_artifacts` pushed; K3s is restarted when any of them is another one.
+        artifacts: what :func:`push_k3s_artifacts` and :func:`download_k3s` put there; K3s is restarted when any of them
+            is another one.
+        setup: what was found out before, equal for every node.
         joins: the URL through which each node joins; None for the one that begins the cluster
             (:mod:`koprogo_fleet.hosts.k3s.founding` decides).
         dry_run: only look and tell.
@@ -133,13 +139,10 @@ def k3s(  # noqa: PLR0913, PLR0917 - everything that K3s on a node is made of
     addresses = addresses_of(task)
     checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
     handlers = {RESTART: Handler(restart_script(unit_name(node.role)), disrupts_etcd=node.role is Role.SERVER)}
-    return converge(
-        task,
-        resources_of(fleet, node, tokens, addresses, checksum, joins[node.name]),
-        handlers=handlers,
-        dry_run=dry_run,
-        timeout=120,
+    resources = resources_of(
+        fleet, node, setup, tokens=tokens, addresses=addresses, artifacts=checksum, join=joins[node.name]
     )
+    return converge(task, resources, handlers=handlers, dry_run=dry_run, timeout=120)
 
 
 def addresses_of(task: Task) -> Addresses:

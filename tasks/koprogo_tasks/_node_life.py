@@ -12,9 +12,9 @@ from koprogo_fleet.core.fleet import Fleet, Role
 from koprogo_fleet.core.permit import Action
 from koprogo_fleet.hosts.fence import guard, refusal
 from koprogo_fleet.hosts.k3s import presence, uninstall
-from koprogo_fleet.hosts.k3s.founding import url
 from koprogo_fleet.hosts.k3s.node import Tokens, joined
 from koprogo_fleet.hosts.k3s.presence import CURL_ETCD, Member, Presence
+from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.k3s.unit import unit_name
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
@@ -136,21 +136,24 @@ def clean_k3s(task: Task) -> Result:
     return Result(host=task.host, changed=True, diff="\n".join(map(str, differences)), differences=differences)
 
 
-def give_up_founding(task: Task, fleet: Fleet, tokens: Tokens, join: str, dry_run: bool | None = None) -> Result:
+def give_up_founding(  # noqa: PLR0913 - what the files are made of
+    task: Task, fleet: Fleet, setup: Setup, *, tokens: Tokens, join: str, dry_run: bool | None = None
+) -> Result:
     """
     Have the server that began the cluster say from now on that it joins it; K3s is not restarted.
 
     Args:
         task: given by Nornir.
         fleet: the desired state.
+        setup: what was found out before, equal for every node.
         tokens: the full ones, as the other servers have them.
-        join: the vRack address of another control plane.
+        join: the URL of another control plane, or of the endpoint.
         dry_run: only look and tell.
 
     Returns:
         Result object with the following attributes set: changed, diff, differences.
     """
-    resources = joined(fleet, node_of(task.host, fleet), tokens, addresses_of(task), url(join))
+    resources = joined(fleet, node_of(task.host, fleet), setup, tokens=tokens, addresses=addresses_of(task), join=join)
     return converge(task, resources, dry_run=dry_run, timeout=60)
 
 

@@ -53,7 +53,7 @@ def why_not() -> str | None:
 
 
 @contextlib.contextmanager
-def start_api_server(directory: Path) -> Iterator[Path]:
+def start_api_server(directory: Path, *flags: str) -> Iterator[Path]:
     """Run a control plane with its data in *directory*; yield the path of an administrator's kubeconfig."""
     etcd, kubernetes = find_etcd(), find_kubernetes()
     assert etcd is not None
@@ -89,6 +89,7 @@ def start_api_server(directory: Path) -> Iterator[Path]:
             f"--service-account-signing-key-file={directory / 'service-account.key'}",
             f"--service-account-key-file={directory / 'service-account.key'}",
             "--service-cluster-ip-range=10.43.0.0/16",
+            *flags,
         ) as process,
     ):
         wait_for(

@@ -17,8 +17,9 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import wait_for
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.hosts.k3s.presence import Member
+from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Resource, Unchanged
-from koprogo_tasks import Artifact
+from koprogo_tasks import Artifact, Download
 
 
 class Mine:
@@ -63,7 +64,7 @@ def resources(fact: Fact) -> None:
     assert_type(Refused("reason").next_step, str | None)
 
 
-def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact]) -> None:
+def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], setup: Setup) -> None:
     """Every task takes Nornir's task first, and returns a Result; those that change anything have dry_run."""
     assert_type(koprogo_tasks.baseline(task, fleet, dry_run=True), Result)
     assert_type(koprogo_tasks.check_claim(task, "1 run"), Result)
@@ -71,8 +72,17 @@ def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact
     assert_type(koprogo_tasks.first_contact(task, seconds=1), Result)
     assert_type(koprogo_tasks.http_statuses(task, ["http://10.0.0.21"]), Result)
     assert_type(koprogo_tasks.clean_k3s(task), Result)
-    assert_type(koprogo_tasks.give_up_founding(task, fleet, tokens, "10.0.0.12", dry_run=True), Result)
-    assert_type(koprogo_tasks.k3s(task, fleet, tokens, artifacts, {"cp-1": None}, dry_run=True), Result)
+    assert_type(
+        koprogo_tasks.download_k3s(task, Download("https://k3s.example", "/usr/local/bin/k3s", "0" * 64)), Result
+    )
+    assert_type(
+        koprogo_tasks.give_up_founding(task, fleet, setup, tokens=tokens, join="https://10.0.0.12:6443", dry_run=True),
+        Result,
+    )
+    assert_type(
+        koprogo_tasks.k3s(task, fleet, tokens, artifacts, setup=setup, joins={"cp-1": None}, dry_run=True), Result
+    )
+    assert_type(koprogo_tasks.k3s_observed(task, names=["k3s.example.org"]), Result)
     assert_type(koprogo_tasks.k3s_presence(task), Result)
     assert_type(koprogo_tasks.k3s_health(task), Result)
     assert_type(koprogo_tasks.k3s_is_installed(task), Result)

@@ -84,18 +84,23 @@ def standing(servers: Sequence[Node], seen: Mapping[str, Presence | None], joine
     return Standing(None, holders, joining, anchor, tuple(former))
 
 
-def join_address(node: Node, servers: Sequence[Node], found: Standing, shown: Presence | None) -> str | None:
+def join_address(
+    node: Node, servers: Sequence[Node], found: Standing, shown: Presence | None, endpoint: str | None
+) -> str | None:
     """
-    Return the vRack address through which *node* joins, or None where it begins the cluster.
+    Return the host through which *node* joins, or None where it begins the cluster.
 
-    What a node that has joined says stays as long as it names another control plane: K3s reads it no more, and another
-    text would only restart it.
+    That is the *endpoint*, where the fleet has one that leads to all servers; else a server's vRack address. What a node
+    that has joined says then stays as long as it names another control plane: K3s reads it no more, and another text would
+    only restart it.
     """
     if node.name == found.founder:
         return None
     others = {str(server.vrack_address): server.name for server in servers if server.name != node.name}
     if shown and shown.has_data and (shown.founds or not others):
         return None
+    if endpoint is not None:
+        return endpoint
     if shown and (shown.has_data or shown.joined) and shown.server in others:
         return shown.server
     through = found.anchor or found.founder or next(iter(found.holders), None)

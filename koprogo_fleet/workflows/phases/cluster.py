@@ -10,15 +10,18 @@ from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.hosts.k3s import paths
-from koprogo_fleet.hosts.k3s.founding import Standing
+from koprogo_fleet.hosts.k3s.founding import Standing, url
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
-from koprogo_fleet.workflows.artifacts import sha256_of
+from koprogo_fleet.workflows.artifacts import published, release_images, sha256_of
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
+from koprogo_fleet.workflows.phases.k3s_setup import image_archives
 from koprogo_fleet.workflows.phases.standing import forget_former_lives, joins, look
 from koprogo_tasks import (
     Artifact,
+    Download,
+    download_k3s,
     give_up_founding,
     k3s,
     k3s_ready,
@@ -37,16 +40,23 @@ NOT_YET = "the other nodes join once the first server runs: not planned yet"
 def artifacts(run: Context) -> None:
     """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
     run.tools = find_tools(run.listener)  # what cannot be had is told before a node has K3s
-    binary = run.target.k3s(run.fleet)
-    run.listener(Note(f"k3s is {binary.origin}"))
-    run.artifacts = (
-        Artifact(binary.path, paths.BINARY, binary.sha256),
-        *(
-            Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644")
-            for image in run.target.images()
-        ),
-    )
-    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=run.artifacts, dry_run=run.dry_run)
+    images = list(image_archives(run))
+    if run.fleet.k3s.install == "online":
+        url, sha256 = published(run.fleet.k3s)
+        run.listener(Note(f"k3s is {run.fleet.k3s.version}: each node downloads {url}, and checks it"))
+        program: Artifact | Download = Download(url, paths.BINARY, sha256)
+    else:
+        binary = run.target.k3s(run.fleet)
+        run.listener(Note(f"k3s is {binary.origin}"))
+        program = Artifact(binary.path, paths.BINARY, binary.sha256)
+        images += release_images(run.fleet.k3s, binary, run.listener)
+    pushed = [Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644") for image in images]
+    run.artifacts = (program, *pushed)
+    if isinstance(program, Download):
+        run.on_hosts(run.hosts, "Download", download_k3s, download=program, dry_run=run.dry_run)
+    else:
+        pushed.insert(0, program)
+    run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=pushed, dry_run=run.dry_run)
 
 
 def first_server(run: Context) -> None:
@@ -113,27 +123,21 @@ def _in_turn(run: Context, found: Standing) -> list[list[str]]:
 
 def _nobody_founds(run: Context) -> None:
     """Once others have joined it, the server that began the cluster is told to join, should it lose its data one day."""
-    if len(run.fleet.servers) == 1 or run.passwords is None:
+    if len(run.fleet.servers) == 1 or run.passwords is None or run.setup is None:
         return
+    endpoint = run.setup.endpoint(run.fleet)
     began = [name for name in run.of_role(Role.SERVER) if run.presence[name].has_data and run.presence[name].founds]
     for name in began:
         other = next(node for node in run.fleet.servers if node.name != name)
         tokens = Tokens(_join_tokens(run).server, run.passwords.agent)
-        options = {"fleet": run.fleet, "tokens": tokens, "join": str(other.vrack_address), "dry_run": run.dry_run}
-        run.on_hosts([name], PHASE, give_up_founding, **options)
+        join = url(endpoint or str(other.vrack_address))
+        options = {"fleet": run.fleet, "setup": run.setup, "tokens": tokens, "join": join}
+        run.on_hosts([name], PHASE, give_up_founding, dry_run=run.dry_run, **options)
 
 
 def _bring_up(run: Context, names: list[str], tokens: Tokens) -> None:
-    run.on_hosts(
-        names,
-        PHASE,
-        k3s,
-        fleet=run.fleet,
-        tokens=tokens,
-        artifacts=run.artifacts,
-        joins=joins(run, names),
-        dry_run=run.dry_run,
-    )
+    options = {"fleet": run.fleet, "setup": run.setup, "tokens": tokens, "artifacts": run.artifacts}
+    run.on_hosts(names, PHASE, k3s, dry_run=run.dry_run, joins=joins(run, names), **options)
     if not run.dry_run:
         run.on_hosts(names, PHASE, k3s_ready, fleet=run.fleet, seconds=READY_SECONDS, listener=run.listener)
 

@@ -43,9 +43,11 @@ def look(run: Context) -> Standing | None:
 def joins(run: Context, names: Iterable[str]) -> Mapping[str, str | None]:
     """Return the URL through which each of *names* joins; None for one that begins the cluster."""
     assert run.standing is not None  # noqa: S101 - the phases' order guarantees it
+    assert run.setup is not None  # noqa: S101 - so it does
+    servers, endpoint = run.fleet.servers, run.setup.endpoint(run.fleet)
     nodes = {node.name: node for node in run.fleet.nodes}
     addresses = {
-        name: join_address(nodes[name], run.fleet.servers, run.standing, run.presence.get(name)) for name in names
+        name: join_address(nodes[name], servers, run.standing, run.presence.get(name), endpoint) for name in names
     }
     return {name: None if address is None else url(address) for name, address in addresses.items()}
 

@@ -112,6 +112,11 @@ def test_keys_without_effect_are_told() -> None:
         ({"node-ip": ["ten"]}, "invalid node-ip"),
         ({"cluster-cidr": ["10.42.0.1/16"]}, "invalid cluster-cidr"),
         ({"write-kubeconfig-mode": "rw"}, "octal"),
+        ({"flannel-backend": "wireguard"}, "invalid value 'wireguard' for flannel-backend: valid values are host-gw"),
+        ({"egress-selector-mode": "on"}, "invalid value 'on' for egress-selector-mode"),
+        ({"secrets-encryption-provider": "aes"}, "invalid value 'aes' for secrets-encryption-provider"),
+        ({"disable": ["traefik,service-lb"]}, "unknown component service-lb"),
+        ({"kube-apiserver-arg": ["audit log=x"]}, "name=value is expected"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused(values: config.Values, message: str) -> None:

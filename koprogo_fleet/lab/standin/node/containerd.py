@@ -10,6 +10,7 @@ from pathlib import Path
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.wait import NotYet, wait_for
+from koprogo_fleet.lab.standin.node import registries
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.layout import CNI_PLUGINS, CONTAINERD_SOCKET, RUN_DIR, Layout
 from koprogo_fleet.lab.standin.node.log import log
@@ -48,8 +49,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 class Containerd:
     """The container runtime of one node."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, registries_file: Path) -> None:
         self._layout = layout
+        self._registries_file = registries_file
         self._config = layout.agent / "etc/containerd/config.toml"
         self.child = Child(
             "containerd", lambda: ["containerd", "--config", self._config], layout.agent_logs / "containerd.log"
@@ -61,6 +63,7 @@ class Containerd:
 
         Raises:
             KubernetesError: containerd ended by itself.
+            InputError: registries.yaml cannot be understood.
             WaitTimeout: it does not answer.
         """
         text = CONFIG.format(
@@ -71,7 +74,10 @@ class Containerd:
             cni_plugins=CNI_PLUGINS,
             cni_config=self._layout.cni_config,
         )
-        write_atomically(self._config, text)
+        known = registries.load(self._registries_file)
+        hosts = self._config.with_name("certs.d")
+        registries.write_hosts(known, hosts)
+        write_atomically(self._config, text + "\n" + registries.containerd_config(known, hosts), mode=0o600)
         self._layout.cni_config.mkdir(parents=True, exist_ok=True)
         self.child.start()
         wait_for("containerd", self._observe, seconds=READY_SECONDS, interval=0.3)

@@ -7,6 +7,7 @@ from pathlib import Path
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.standin.node import kubeconfig
+from koprogo_fleet.lab.standin.node.arguments import merged
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.etcd import LOCAL as LOCAL_ETCD
 from koprogo_fleet.lab.standin.node.join import client_context
@@ -157,8 +158,7 @@ class ControlPlane:
         )
 
     def _command(self, name: str, flags: dict[str, object]) -> list[str | Path]:
-        extra = self._settings.extra_args.get(name, ())
-        return [program(name), *(f"--{key}={value}" for key, value in flags.items()), *(f"--{item}" for item in extra)]
+        return [program(name), *merged(flags, self._settings.extra_args.get(name, ()))]
 
 
 def _no_insecure_port() -> dict[str, object]:

@@ -94,6 +94,6 @@ HONOURED = _names(
     node-label node-taint kubelet-arg kube-proxy-arg protect-kernel-defaults agent-token agent-token-file
     advertise-address service-node-port-range cluster-domain write-kubeconfig write-kubeconfig-mode cluster-init
     secrets-encryption tls-san cluster-cidr service-cidr cluster-dns kube-apiserver-arg kube-controller-manager-arg
-    kube-scheduler-arg etcd-arg disable disable-kube-proxy"""
+    kube-scheduler-arg etcd-arg disable disable-kube-proxy private-registry"""
 )
 """The keys that change what the stand-in does; the others are known, accepted, and named once in the log."""

@@ -9,6 +9,7 @@ import yaml
 
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.lab.standin.node import cgroups, kernel_settings, kubeconfig
+from koprogo_fleet.lab.standin.node.arguments import merged
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.layout import CONTAINERD_SOCKET
 from koprogo_fleet.lab.standin.node.programs import minor_version, program
@@ -72,38 +73,36 @@ class NodeComponents:
 
     def _kubelet(self) -> list[str | Path]:
         settings = self._settings
-        command: list[str | Path] = [
-            *kernel_settings.shown_as_wanted(),
-            program("kubelet"),
-            f"--config={self._agent}/etc/kubelet.yaml",
-            f"--kubeconfig={self._kubeconfig('kubelet')}",
-            f"--container-runtime-endpoint=unix://{CONTAINERD_SOCKET}",
-            f"--hostname-override={settings.node_name}",
-            f"--node-ip={settings.node_ip}",
-        ]
+        flags: dict[str, object] = {
+            "config": f"{self._agent}/etc/kubelet.yaml",
+            "kubeconfig": self._kubeconfig("kubelet"),
+            "container-runtime-endpoint": f"unix://{CONTAINERD_SOCKET}",
+            "hostname-override": settings.node_name,
+            "node-ip": settings.node_ip,
+        }
         if minor_version() <= REMOTE_RUNTIME_FLAG_UNTIL:
-            command.append("--container-runtime=remote")
+            flags["container-runtime"] = "remote"
         if settings.node_labels:
-            command.append(f"--node-labels={','.join(settings.node_labels)}")
+            flags["node-labels"] = ",".join(settings.node_labels)
         if settings.node_taints:
-            command.append(f"--register-with-taints={','.join(settings.node_taints)}")
-        return [*command, *(f"--{item}" for item in settings.extra_args.get("kubelet", ()))]
+            flags["register-with-taints"] = ",".join(settings.node_taints)
+        command = [*kernel_settings.shown_as_wanted(), program("kubelet")]
+        return [*command, *merged(flags, settings.extra_args.get("kubelet", ()))]
 
     def _kube_proxy(self) -> list[str | Path]:
         settings = self._settings
-        return [
-            program("kube-proxy"),
-            f"--kubeconfig={self._kubeconfig('kube-proxy')}",
-            f"--cluster-cidr={settings.network.pods}",
-            f"--hostname-override={settings.node_name}",
-            "--proxy-mode=iptables",
-            "--healthz-bind-address=127.0.0.1",
+        flags: dict[str, object] = {
+            "kubeconfig": self._kubeconfig("kube-proxy"),
+            "cluster-cidr": settings.network.pods,
+            "hostname-override": settings.node_name,
+            "proxy-mode": "iptables",
+            "healthz-bind-address": "127.0.0.1",
             # connection tracking limits belong to the lab's host
-            "--conntrack-max-per-core=0",
-            "--conntrack-tcp-timeout-established=0s",
-            "--conntrack-tcp-timeout-close-wait=0s",
-            *(f"--{item}" for item in settings.extra_args.get("kube-proxy", ())),
-        ]
+            "conntrack-max-per-core": "0",
+            "conntrack-tcp-timeout-established": "0s",
+            "conntrack-tcp-timeout-close-wait": "0s",
+        }
+        return [program("kube-proxy"), *merged(flags, settings.extra_args.get("kube-proxy", ()))]
 
     def _kubeconfig(self, name: str) -> Path:
         return kubeconfig.for_component(

@@ -31,7 +31,7 @@ class Node:
     def __init__(self, settings: Settings, api_url: str, api: Callable[[], Api]) -> None:
         self._settings = settings
         self._api = api
-        self._containerd = Containerd(settings.layout)
+        self._containerd = Containerd(settings.layout, settings.registries)
         self._components = NodeComponents(settings, api_url)
         self._has_network = False
 
@@ -47,6 +47,7 @@ class Node:
             WaitTimeout: the node was not registered.
         """
         backend = self._settings.network.flannel_backend
+        pod_network.require_backend(backend)
         if backend != HOST_GATEWAY:
             log.warning("stand-in: flannel-backend %s asked, %s used", backend, HOST_GATEWAY)
         try:

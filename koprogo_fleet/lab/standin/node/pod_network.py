@@ -21,6 +21,8 @@ from koprogo_fleet.core.files import write_atomically
 ROUTE_PROTOCOL = "177"
 """Marks our routes in the kernel's table; the number is nobody else's."""
 CONFIG_NAME = "10-koprogo.conflist"
+DEVICES = {"wireguard-native": ("wireguard",), "vxlan": ("vxlan", "id", "1", "local", "127.0.0.1", "dstport", "8472")}
+"""What ``ip link add`` is given for flannel's device, by backend."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,21 @@ def internal_address(node: dict[str, Any]) -> str | None:
     """Return the node's InternalIP."""
     addresses = node.get("status", {}).get("addresses") or ()
     return next((entry["address"] for entry in addresses if entry["type"] == "InternalIP"), None)
+
+
+def require_backend(backend: str) -> None:
+    """
+    Make sure that the kernel has the device that flannel would make: in a network of its own, which ends at once.
+
+    Raises:
+        KubernetesError: it has not; K3s ends, too.
+    """
+    if device := DEVICES.get(backend):
+        probe = ["unshare", "--net", "ip", "link", "add", "kf-probe", "type", *device]
+        try:
+            _run(*probe)
+        except KubernetesError as error:
+            raise KubernetesError(f"flannel exited: failed to set up backend {backend}: {error}") from error
 
 
 def write_cni_config(directory: Path, own_pods: str, mtu: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from koprogo_fleet.lab.standin.node import tokens
 from koprogo_fleet.lab.standin.node.config import Values
 from koprogo_fleet.lab.standin.node.keys import HONOURED
 from koprogo_fleet.lab.standin.node.layout import API_PORT, DATA_DIR, KUBECONFIG, Layout
+from koprogo_fleet.lab.standin.node.registries import FILE as REGISTRIES
 from koprogo_fleet.lab.standin.node.tokens import Token
 
 
@@ -26,6 +28,16 @@ class ClusterNetwork:
     dns: str = "10.43.0.10"
     domain: str = "cluster.local"
     flannel_backend: str = "vxlan"
+    servicelb: bool = True
+    network_policy: bool = True
+    cloud_controller: bool = True
+    helm_controller: bool = True
+    kube_proxy: bool = True
+    embedded_registry: bool = False
+    flannel_external_ip: bool = False
+    flannel_ipv6_masq: bool = False
+    egress_selector_mode: str = "agent"
+    encryption_provider: str = "aescbc"
 
     @property
     def api_service(self) -> IPv4Address:
@@ -39,8 +51,25 @@ KEY_OF = {
     "dns": "cluster-dns",
     "domain": "cluster-domain",
     "flannel_backend": "flannel-backend",
+    "servicelb": "disable: servicelb",
+    "network_policy": "disable-network-policy",
+    "cloud_controller": "disable-cloud-controller",
+    "helm_controller": "disable-helm-controller",
+    "kube_proxy": "disable-kube-proxy",
+    "embedded_registry": "embedded-registry",
+    "flannel_external_ip": "flannel-external-ip",
+    "flannel_ipv6_masq": "flannel-ipv6-masq",
+    "egress_selector_mode": "egress-selector-mode",
+    "encryption_provider": "secrets-encryption-provider",
 }
 """K3s' names for the fields of :class:`ClusterNetwork`."""
+
+
+BACKENDS = frozenset({"none", "vxlan", "host-gw", "wireguard-native"})
+EGRESS_MODES = frozenset({"agent", "cluster", "pod", "disabled"})
+ENCRYPTION_PROVIDERS = frozenset({"aescbc", "secretbox"})
+COMPONENTS = frozenset({"coredns", "servicelb", "traefik", "local-storage", "metrics-server", "runtimes"})
+"""The values that K3s knows (its "server" page)."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +99,7 @@ class Settings:
     kubeconfig_mode: int
     disabled: tuple[str, ...]
     extra_args: Mapping[str, tuple[str, ...]]
+    registries: Path
     without_effect: tuple[str, ...]
 
 
@@ -92,6 +122,12 @@ def settings_from(role: str, values: Values) -> Settings:
     external = take.address("node-external-ip")
     advertise = take.address("advertise-address") or external or node_ip
     mode = take.text("write-kubeconfig-mode") or "600"
+    disabled = tuple(part for item in take.many("disable") for part in item.split(","))
+    take.require("flannel-backend", BACKENDS)
+    take.require("egress-selector-mode", EGRESS_MODES)
+    take.require("secrets-encryption-provider", ENCRYPTION_PROVIDERS)
+    if unknown := sorted(set(disabled) - COMPONENTS):
+        raise InputError(f"invalid disable: unknown component {', '.join(unknown)}")
     if role == "agent" and not server:
         raise InputError("--server is required")
     return Settings(
@@ -109,6 +145,16 @@ def settings_from(role: str, values: Values) -> Settings:
             dns=take.address("cluster-dns") or ClusterNetwork.dns,
             domain=take.text("cluster-domain") or ClusterNetwork.domain,
             flannel_backend=take.text("flannel-backend") or ClusterNetwork.flannel_backend,
+            servicelb="servicelb" not in disabled,
+            network_policy=not take.flag("disable-network-policy"),
+            cloud_controller=not take.flag("disable-cloud-controller"),
+            helm_controller=not take.flag("disable-helm-controller"),
+            kube_proxy=not take.flag("disable-kube-proxy"),
+            embedded_registry=take.flag("embedded-registry"),
+            flannel_external_ip=take.flag("flannel-external-ip"),
+            flannel_ipv6_masq=take.flag("flannel-ipv6-masq"),
+            egress_selector_mode=take.text("egress-selector-mode") or ClusterNetwork.egress_selector_mode,
+            encryption_provider=take.text("secrets-encryption-provider") or ClusterNetwork.encryption_provider,
         ),
         advertise_address=advertise,
         names=tuple(dict.fromkeys(name for name in (*take.many("tls-san"), external, advertise) if name)),
@@ -122,8 +168,9 @@ def settings_from(role: str, values: Values) -> Settings:
         resolv_conf=Path(take.text("resolv-conf") or "/etc/resolv.conf"),
         kubeconfig=Path(take.text("write-kubeconfig") or KUBECONFIG),
         kubeconfig_mode=_octal(mode),
-        disabled=tuple(part for item in take.many("disable") for part in item.split(",")),
-        extra_args={key.removesuffix("-arg"): take.many(key) for key in values if key.endswith("-arg")},
+        disabled=disabled,
+        extra_args={key.removesuffix("-arg"): take.arguments(key) for key in values if key.endswith("-arg")},
+        registries=Path(take.text("private-registry") or REGISTRIES),
         without_effect=tuple(sorted(set(values) - HONOURED)),
     )
 
@@ -144,6 +191,18 @@ class _Taker:
     def many(self, key: str) -> tuple[str, ...]:
         value = self._values.get(key)
         return tuple(value) if isinstance(value, list) else ()
+
+    def require(self, key: str, known: frozenset[str]) -> None:
+        """Refuse a value that is none of the *known* ones."""
+        if (text := self.text(key)) and text not in known:
+            raise InputError(f"invalid value {text!r} for {key}: valid values are {', '.join(sorted(known))}")
+
+    def arguments(self, key: str) -> tuple[str, ...]:
+        """Return ``name=value`` items; a name alone stands for a switch."""
+        for item in self.many(key):
+            if not re.fullmatch(r"(--)?[a-z0-9][a-zA-Z0-9-]*[+-]?(=.*)?", item):
+                raise InputError(f"invalid {key} {item!r}: name=value is expected")
+        return self.many(key)
 
     def address(self, key: str) -> str | None:
         given = self.text(key) or next(iter(self.many(key)), None)

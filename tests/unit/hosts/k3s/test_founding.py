@@ -157,16 +157,17 @@ PRESENCES = st.one_of(
 @given(
     seen=st.fixed_dictionaries(dict.fromkeys(NAMES, PRESENCES)),
     agents=st.lists(st.just("koprogo-worker-1"), max_size=1),
+    endpoint=st.sampled_from([None, "k3s.example.org"]),
 )
 def test_there_is_never_a_second_cluster(
-    seen: dict[str, Presence | None], agents: list[str], servers: tuple[Node, ...]
+    seen: dict[str, Presence | None], agents: list[str], endpoint: str | None, servers: tuple[Node, ...]
 ) -> None:
     """Whatever the nodes show: one begins a cluster only if all were asked, none has data, and no agent has joined."""
     try:
         found = standing(servers, seen, agents)
     except KoprogoError:
         return
-    begin = [node.name for node in servers if join_address(node, servers, found, seen[node.name]) is None]
+    begin = [node.name for node in servers if join_address(node, servers, found, seen[node.name], endpoint) is None]
     without_data = {name for name, item in seen.items() if item is None or not item.has_data}
 
     if without_data & set(begin):
@@ -200,8 +201,20 @@ def test_through_whom_a_node_joins(
     fleet: Fleet, index: int, found: Standing, shown: Presence, expected: str | None
 ) -> None:
     """Through a control plane that serves, never through itself; and what has joined is not restarted for another text."""
-    assert expected == join_address(fleet.nodes[index], fleet.servers, found, shown)
+    assert expected == join_address(fleet.nodes[index], fleet.servers, found, shown, endpoint=None)
     assert url("10.0.0.12") == "https://10.0.0.12:6443"
+
+
+def test_the_endpoint_comes_first(fleet: Fleet) -> None:
+    """Where one name leads to every server, all join it, and one that has joined a server by its address moves to it."""
+    began, there = Standing(CP1, (), NAMES, None), Standing(None, NAMES, (), CP1)
+
+    def joins(index: int, found: Standing, shown: Presence) -> str | None:
+        return join_address(fleet.nodes[index], fleet.servers, found, shown, endpoint="k3s.example.org")
+
+    assert (None, "k3s.example.org") == (joins(0, began, EMPTY), joins(1, began, EMPTY))
+    assert None is joins(0, there, serving(founds=True))
+    assert "k3s.example.org" == joins(0, there, serving(server=AT[CP3]))
 
 
 @pytest.mark.parametrize(
