@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from ipaddress import IPv4Address
@@ -60,7 +60,7 @@ class Context:
         journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
         tools: Helm and kubectl; None until the phase that gets them.
-        artifacts: the K3s binary and images; empty until the phase that gets them.
+        artifacts: the K3s binary and images of each host; empty until the phase that gets them.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
     """
 
@@ -84,7 +84,7 @@ class Context:
     balancer_address: IPv4Address | None = None
     nornir: Nornir | None = None
     tools: Tools | None = None
-    artifacts: Sequence[Artifact] = ()
+    artifacts: Mapping[str, Sequence[Artifact]] = field(default_factory=dict)
     passwords: Tokens | None = None
 
     @property

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
         k3s,
         k3s_is_installed,
         k3s_ready,
+        k3s_release,
         push_k3s_artifacts,
         read_cluster_tokens,
         read_kubeconfig,
     )
+    from koprogo_tasks._k3s_report import k3s_report
+    from koprogo_tasks._k3s_upgrade import roll_back_k3s, stage_k3s, switch_k3s
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
@@ -43,10 +46,15 @@ __all__ = [
     "k3s_health",
     "k3s_is_installed",
     "k3s_ready",
+    "k3s_release",
+    "k3s_report",
     "push_k3s_artifacts",
     "read_cluster_tokens",
     "read_kubeconfig",
     "reboot",
+    "roll_back_k3s",
+    "stage_k3s",
+    "switch_k3s",
 ]
 
 __getattr__ = names_from(
@@ -64,10 +72,13 @@ __getattr__ = names_from(
             "k3s",
             "k3s_is_installed",
             "k3s_ready",
+            "k3s_release",
             "push_k3s_artifacts",
             "read_cluster_tokens",
             "read_kubeconfig",
         ],
+        "_k3s_report": ["k3s_report"],
+        "_k3s_upgrade": ["roll_back_k3s", "stage_k3s", "switch_k3s"],
         "_reboot": ["reboot"],
     },
 )

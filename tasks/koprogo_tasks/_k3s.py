@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -22,6 +22,7 @@ from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.diagnosis import diagnose
 from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
 from koprogo_fleet.hosts.k3s.node import k3s as resources_of
+from koprogo_fleet.hosts.k3s.release import Release
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
 from koprogo_fleet.hosts.k3s.unit import unit_name
 from koprogo_fleet.hosts.script import Handler
@@ -45,7 +46,16 @@ class Artifact:
     mode: str = "0755"
 
 
-def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
+Artifacts = Sequence[Artifact] | Mapping[str, Sequence[Artifact]]
+"""The same for all hosts, or by host: nodes may have different releases."""
+
+
+def checksum_of(artifacts: Sequence[Artifact]) -> str:
+    """Return the one checksum of all of them that K3s' unit carries."""
+    return hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
+
+
+def push_k3s_artifacts(task: Task, artifacts: Artifacts, dry_run: bool | None = None) -> Result:
     """
     Put the K3s binary and images in place where their checksum differs; nothing is restarted here.
 
@@ -58,8 +68,9 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
         Result object with the following attributes set: changed, diff, differences.
     """
     session = session_for(task.host, task.nornir.config)
-    present = _checksums(session, [artifact.remote for artifact in artifacts])
-    stale = [artifact for artifact in artifacts if present.get(artifact.remote) != artifact.sha256]
+    own = _of_host(task, artifacts)
+    present = _checksums(session, [artifact.remote for artifact in own])
+    stale = [artifact for artifact in own if present.get(artifact.remote) != artifact.sha256]
     differences = tuple(
         Difference(
             Operation.CHANGE if artifact.remote in present else Operation.CREATE,
@@ -74,6 +85,10 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
             for artifact in stale:
                 _push(session, artifact, permit.fence)
     return Result(host=task.host, changed=bool(stale), diff="\n".join(map(str, differences)), differences=differences)
+
+
+def _of_host(task: Task, artifacts: Artifacts) -> Sequence[Artifact]:
+    return artifacts[task.host.name] if isinstance(artifacts, Mapping) else artifacts
 
 
 def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
@@ -99,7 +114,7 @@ def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
 
 
-def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
+def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Artifacts, dry_run: bool | None = None) -> Result:
     """
     Converge K3s' files and service on one node; ask for one restart if any of them changed.
 
@@ -125,7 +140,7 @@ def k3s(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact],
     addresses = Addresses(
         IPv4Address(task.host.hostname or ""), _interface_with(session, task.host["vrack"]["mac"], task.host.name)
     )
-    checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
+    checksum = checksum_of(_of_host(task, artifacts))
     handlers = {RESTART: Handler(restart_script(unit_name(node.role)), disrupts_etcd=node.role is Role.SERVER)}
     return converge(
         task, resources_of(fleet, node, tokens, addresses, checksum), handlers=handlers, dry_run=dry_run, timeout=120
@@ -197,6 +212,20 @@ def k3s_ready(task: Task, fleet: Fleet, seconds: float = 300, listener: Listener
         next_step=f"on {task.host.name}: journalctl -u {unit} -n 100",
     )
     return Result(host=task.host, changed=False)
+
+
+def k3s_release(task: Task) -> Result:
+    """
+    Tell which release of K3s a node was given.
+
+    Returns:
+        Result whose *result* is a :class:`~koprogo_fleet.hosts.k3s.release.Release`; None where K3s has no unit yet, so
+        that it never ran, or where its binary names no release.
+    """
+    session = session_for(task.host, task.nornir.config)
+    script = f"cat /etc/systemd/system/k3s*.service >/dev/null 2>&1 && {paths.BINARY} --version | head -n 1"
+    said = session.run_as_root("sh -s", stdin=script.encode(), timeout=20).stdout.decode(errors="replace")
+    return Result(host=task.host, result=Release.find(said))
 
 
 def k3s_is_installed(task: Task) -> Result:

@@ -9,14 +9,12 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.helm.binary import find_tools
-from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
-from koprogo_fleet.workflows.artifacts import sha256_of
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
+from koprogo_fleet.workflows.phases.releases import artifacts_of, releases
 from koprogo_tasks import (
-    Artifact,
     k3s,
     k3s_is_installed,
     k3s_ready,
@@ -32,17 +30,15 @@ READY_SECONDS = 300.0
 
 
 def artifacts(run: Context) -> None:
-    """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
+    """
+    Put the K3s binary on every node, and the images that it imports on every node that runs pods.
+
+    Each node keeps the release that it has, see :mod:`.releases`.
+    """
     run.tools = find_tools(run.listener)  # what cannot be had is told before a node has K3s
-    binary = run.target.k3s(run.fleet)
-    run.listener(Note(f"k3s is {binary.origin}"))
-    run.artifacts = (
-        Artifact(binary.path, paths.BINARY, binary.sha256),
-        *(
-            Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644")
-            for image in run.target.images()
-        ),
-    )
+    release_of = releases(run)
+    by_release = {release: artifacts_of(run, release) for release in sorted(set(release_of.values()))}
+    run.artifacts = {name: by_release[release] for name, release in release_of.items()}
     run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=run.artifacts, dry_run=run.dry_run)
 
 

@@ -11,7 +11,7 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.lab.standin.node import cgroups, kernel_settings, kubeconfig
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.layout import CONTAINERD_SOCKET
-from koprogo_fleet.lab.standin.node.programs import minor_version, program
+from koprogo_fleet.lab.standin.node.programs import kubelet, minor_version, program
 from koprogo_fleet.lab.standin.node.settings import Settings
 
 REMOTE_RUNTIME_FLAG_UNTIL = 23
@@ -74,7 +74,7 @@ class NodeComponents:
         settings = self._settings
         command: list[str | Path] = [
             *kernel_settings.shown_as_wanted(),
-            program("kubelet"),
+            kubelet(),
             f"--config={self._agent}/etc/kubelet.yaml",
             f"--kubeconfig={self._kubeconfig('kubelet')}",
             f"--container-runtime-endpoint=unix://{CONTAINERD_SOCKET}",
