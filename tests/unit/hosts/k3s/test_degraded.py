@@ -25,7 +25,11 @@ SHORT = replace(WELL, members=NAMES[:2])
         ((WELL, WELL, DOWN), (), ["cp-3: K3s is failed"]),
         ((WELL, WELL, None), (), ["cp-3 cannot be reached"]),
         ((WELL, WELL, replace(WELL, etcd_healthy=False)), (), ["cp-3: its etcd member is not healthy"]),
-        ((WELL, replace(WELL, api="not ready: etcd"), WELL), (), ["cp-2: its API server is not ready: not ready: etcd"]),
+        (
+            (WELL, replace(WELL, api="not ready: etcd"), WELL),
+            (),
+            ["cp-2: its API server is not ready: not ready: etcd"],
+        ),
         ((WELL, WELL, WELL), ("NOSPACE",), ["etcd has raised the alarm NOSPACE"]),
         ((STRANGER,) * 3, (), ["etcd has the member old-cp-d4, which is no server of fleet.yaml"]),
         ((LEARNING,) * 3, (), ["etcd has a learner, cp-3-c3, which has no vote yet"]),

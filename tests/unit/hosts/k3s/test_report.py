@@ -92,5 +92,5 @@ def test_a_node_that_says_nothing_is_no_error() -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_the_script_is_one_that_a_shell_reads(role: Role) -> None:
-    """dash finds no mistake in it, and what has no K3s answers all the same."""
+    """Dash finds no mistake in it, and what has no K3s answers all the same."""
     subprocess.run(["sh", "-n"], input=look(role), text=True, check=True, timeout=10)

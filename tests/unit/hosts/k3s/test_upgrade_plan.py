@@ -74,16 +74,20 @@ def test_releases_are_ordered_by_number_not_by_text() -> None:
             "v1.34.0+k3s1",
             [node("cp-1", "v1.33.4+k3s1"), node("worker-1", "v1.30.2+k3s1")],
             (
-                "worker-1 has v1.30.2+k3s1: its kubelet would be 4 minors older than servers of v1.34, and may be 3: "
-                "bring the agents nearer first",
+                (
+                    "worker-1 has v1.30.2+k3s1: its kubelet would be 4 minors older than servers of v1.34, and may be 3: "
+                    "bring the agents nearer first"
+                ),
             ),
         ),
         (
             "v1.27.0+k3s1",
             [node("cp-1", "v1.26.4+k3s1"), node("worker-1", "v1.24.2+k3s1")],
             (
-                "worker-1 has v1.24.2+k3s1: its kubelet would be 3 minors older than servers of v1.27, and may be 2: "
-                "bring the agents nearer first",
+                (
+                    "worker-1 has v1.24.2+k3s1: its kubelet would be 3 minors older than servers of v1.27, and may be 2: "
+                    "bring the agents nearer first"
+                ),
             ),
         ),
         (
