@@ -17,6 +17,7 @@ from koprogo_fleet.hosts.k3s.release import Release
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
 from koprogo_fleet.hosts.k3s.switch import NOTHING_KEPT, Staged, Switched, back_script, staged
 from koprogo_fleet.hosts.k3s.unit import unit, unit_name
+from koprogo_fleet.hosts.resource import Resource
 from koprogo_fleet.hosts.resources import File
 from koprogo_fleet.hosts.script import Handler
 from koprogo_fleet.ssh.connection import session_for
@@ -86,7 +87,7 @@ def switch_k3s(
     role = node_of(task.host, fleet).role
     name = unit_name(role)
     files = [_staged(release, item) for item in artifacts]
-    resources = [
+    resources: list[Resource] = [
         Switched(release, role, files),
         File(f"/etc/systemd/system/{name}.service", unit(role, checksum_of(artifacts)), notify=(RESTART,)),
     ]

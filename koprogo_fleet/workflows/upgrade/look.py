@@ -57,7 +57,7 @@ def plan_from(found: ClusterStatus, wanted: Release) -> UpgradePlan:
 
 def differences(todo: UpgradePlan) -> dict[str, tuple[Difference, ...]]:
     """Return what the plan changes on each node."""
-    changes = {
+    changes: dict[str, tuple[Difference, ...]] = {
         node.name: (Difference(Operation.CHANGE, "K3s", str(node.running or node.installed), str(todo.wanted)),)
         for node in todo.nodes
     }
