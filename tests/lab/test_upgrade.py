@@ -142,7 +142,8 @@ def test_a_fleet_gets_another_release_while_it_is_used(small: Fleet) -> None:
     (fleet.inventory / "fleet.yaml").write_text(text)
 
     planned = fleet.run("k3s", "upgrade", "--to", PATCH, "--dry-run", "--json")
-    found = next(json.loads(line) for line in planned.stdout.splitlines() if '"differences"' in line)
+    events = [json.loads(line) for line in planned.stdout.splitlines()]
+    found = next(event for event in events if event["event"] == "differences")
     assert (3, {*SERVERS, *WORKERS}) == (planned.returncode, set(found["hosts"]))
     assert text == (fleet.inventory / "fleet.yaml").read_text()
 
@@ -192,7 +193,6 @@ def test_killed_and_blocked_it_is_continued(small: Fleet) -> None:
     wait_for("a server to be switched", lambda: is_switched(fleet, killed), seconds=240, interval=0.2)
     killed.kill()
     killed.communicate()
-    assert 1 <= len(cordoned(fleet))
 
     blocked = fleet.run("k3s", "upgrade", "--yes", "--drain-seconds", "20", timeout=900)
     assert 2 == blocked.returncode, blocked.stdout + blocked.stderr

@@ -36,6 +36,9 @@ echo {sum} | sha256sum --check --status
 sync {temporary}
 mv -fT {temporary} {file}
 """
+_TIDY = """\
+find {stage} -mindepth 1 -maxdepth 1 ! -path {kept} -exec rm -rf {{}} +
+"""
 _BACK = """\
 set -eu
 [ -e {kept}{binary} ] || {{ echo "nothing is kept in {kept}" >&2; exit {nothing}; }}
@@ -100,7 +103,8 @@ class Switched:
             for file in stale
             if file.file != paths.BINARY
         ]
-        return Change(tuple(differences), keep(self.role, self.files[0]) + "".join(map(_put, stale)), (RESTART,))
+        script = keep(self.role, self.files[0]) + "".join(map(_put, stale))
+        return Change(tuple(differences), script + _TIDY.format(stage=paths.STAGE, kept=paths.KEPT), (RESTART,))
 
 
 def staged(release: Release, file: str, sha256: str, mode: str) -> Staged:

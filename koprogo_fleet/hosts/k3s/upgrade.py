@@ -1,9 +1,9 @@
 """
 The plan of an upgrade: which nodes get another release of K3s, in which order, and why it may not be done.
 
-The rules are Kubernetes' version skew policy and K3s' own "Manual
-Upgrades": servers before agents, no minor skipped, no downgrade, no kubelet newer than an API server or more than three
-minors older. Nothing enforces them later: neither K3s nor Kubernetes refuses to start.
+The rules are Kubernetes' version skew policy and K3s' own "Manual Upgrades": servers before agents, no minor skipped, no
+downgrade, no kubelet newer than an API server or more than three minors older. Nothing enforces them later: neither K3s nor
+Kubernetes refuses to start.
 """
 
 from __future__ import annotations
