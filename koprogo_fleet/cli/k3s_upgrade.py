@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -20,8 +21,21 @@ from koprogo_fleet.cli.options import (
 )
 from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK, InputError
 
+_BATCH = re.compile(r"[1-9]\d{0,2}|([1-9]\d?|100)%")
 NODE_SECONDS = 300.0
 VOLUME_SECONDS = 1800.0
+
+
+def batch_size(text: str) -> str:
+    """
+    Return a number of nodes or a part of them, as it was written.
+
+    Raises:
+        typer.BadParameter: it is neither; said before a server is touched, long before it is the agents' turn.
+    """
+    if _BATCH.fullmatch(text) is None:
+        raise typer.BadParameter("a number of agents such as 2, or a part of them such as 20%")
+    return text
 
 
 def upgrade(
@@ -41,7 +55,12 @@ def upgrade(
     log_file: LogPath = None,
     batch: Annotated[
         str,
-        typer.Option("--batch", metavar="COUNT", help='How many agents at a time, or which part of them: 2, "20%".'),
+        typer.Option(
+            "--batch",
+            metavar="COUNT",
+            parser=batch_size,
+            help='How many agents at a time, or which part of them: 2, "20%".',
+        ),
     ] = "1",
     node_seconds: Annotated[
         float,

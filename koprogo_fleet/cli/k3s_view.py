@@ -44,7 +44,7 @@ def _node_object(node: NodeStatus) -> dict[str, Any]:
         "cordoned": known.cordoned if known else None,
         "voter": known.voter if known else None,
         "upgrading_to": known.mark if known and known.mark else None,
-        "certificate_days": round(report.certificate_days, 1) if report and report.certificate_days else None,
+        "certificate_days": report.certificate_days if report else None,
         "encryption": report.encryption if report else None,
         "encryption_stage": report.encryption_stage if report else None,
         "encryption_hashes": report.encryption_hashes if report else None,
