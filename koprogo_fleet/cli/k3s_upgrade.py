@@ -111,7 +111,7 @@ def upgrade(
         directory = ensure_inventory(inventory, choice.environment, view.event)
         change = retargeted(directory, to)
         opened = open_target(choice, view.event, lab)
-        if dry_run or not yes:
+        if dry_run or change.diff or not yes:  # what is refused is not written into fleet.yaml
             planned = Report()
             if change.diff:
                 planned.differences.append(Difference(Operation.CHANGE, f"file {change.path}", detail=change.diff))
@@ -120,7 +120,7 @@ def upgrade(
             if dry_run:
                 view.summary(choice.kind, planned, planned=True)
                 raise typer.Exit(EXIT_CHANGES if planned.changed else EXIT_OK)
-            if planned.changed and not agreed("Upgrade?", "koprogo-fleet k3s upgrade --yes"):
+            if planned.changed and not yes and not agreed("Upgrade?", "koprogo-fleet k3s upgrade --yes"):
                 raise typer.Exit(EXIT_CHANGES)
         change.write()
         upgrade_k3s(change.fleet, directory, opened, view.event, report, options=options, arguments={})

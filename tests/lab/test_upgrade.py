@@ -141,6 +141,9 @@ def test_a_fleet_gets_another_release_while_it_is_used(small: Fleet) -> None:
     assert before == starts(fleet)
     (fleet.inventory / "fleet.yaml").write_text(text)
 
+    skipping = fleet.run("k3s", "upgrade", "--to", "v1.35.0+k3s1", "--yes")
+    assert (2, text) == (skipping.returncode, (fleet.inventory / "fleet.yaml").read_text())
+    assert "skips v1.34" in " ".join((skipping.stdout + skipping.stderr).split())
     planned = fleet.run("k3s", "upgrade", "--to", PATCH, "--dry-run", "--json")
     events = [json.loads(line) for line in planned.stdout.splitlines()]
     found = next(event for event in events if event["event"] == "differences")
