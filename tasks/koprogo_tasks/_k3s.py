@@ -69,7 +69,7 @@ def push_k3s_artifacts(task: Task, artifacts: Artifacts, dry_run: bool | None = 
     """
     session = session_for(task.host, task.nornir.config)
     own = _of_host(task, artifacts)
-    present = _checksums(session, [artifact.remote for artifact in own])
+    present = checksums(session, [artifact.remote for artifact in own])
     stale = [artifact for artifact in own if present.get(artifact.remote) != artifact.sha256]
     differences = tuple(
         Difference(
@@ -108,7 +108,8 @@ def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
         raise
 
 
-def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
+def checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 sums of those of *files* that are on the node."""
     script = "".join(f"sha256sum -- '{file}' 2>/dev/null\n" for file in files)
     output = session.run_as_root("sh -s", stdin=script.encode(), timeout=120).stdout.decode()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}

@@ -24,7 +24,7 @@ from koprogo_fleet.hosts.script import Handler
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_tasks._converge import converge
-from koprogo_tasks._k3s import Artifact, checksum_of, push_k3s_artifacts
+from koprogo_tasks._k3s import Artifact, checksum_of, checksums, push_k3s_artifacts
 from koprogo_tasks._node import node_of
 from koprogo_tasks._permit import permit_for
 
@@ -33,7 +33,7 @@ _SECONDS = 60.0
 
 def stage_k3s(task: Task, artifacts: Sequence[Artifact], release: Release, dry_run: bool | None = None) -> Result:
     """
-    Put another release's files beside those that K3s runs with, which go on.
+    Put another release's files beside those that K3s runs with, which go on; what is in place already is not sent.
 
     Args:
         task: given by Nornir.
@@ -47,18 +47,22 @@ def stage_k3s(task: Task, artifacts: Sequence[Artifact], release: Release, dry_r
     Raises:
         InputError: the binary says that it is another release; nothing that runs was touched.
     """
-    waiting = [replace(item, remote=_staged(release, item).staged) for item in artifacts]
-    result = push_k3s_artifacts(task, waiting, dry_run)
-    if task.is_dry_run(dry_run):
-        return result
     session = session_for(task.host, task.nornir.config)
-    asked = f"{shlex.quote(waiting[0].remote)} --version"
+    in_place = checksums(session, [item.remote for item in artifacts])
+    stale = [item for item in artifacts if in_place.get(item.remote) != item.sha256]
+    if not stale:
+        return Result(host=task.host, changed=False)
+    result = push_k3s_artifacts(task, [replace(item, remote=_staged(release, item).staged) for item in stale], dry_run)
+    binary = artifacts[0]
+    if binary not in stale or task.is_dry_run(dry_run):
+        return result
+    asked = f"{shlex.quote(_staged(release, binary).staged)} --version"
     said = session.run_as_root(asked, timeout=_SECONDS).stdout.decode(errors="replace").partition("\n")[0]
     if Release.find(said) != release:
         raise InputError(
             f"{task.host.name}: the binary for {release} says that it is {said or 'nothing at all'}",
             cause="the file is another release's, or is not made for this machine",
-            next_step=f"look at {artifacts[0].local}; KOPROGO_K3S_BINARY names it where it is set",
+            next_step=f"look at {binary.local}; KOPROGO_K3S_BINARY names it where it is set",
         )
     return result
 

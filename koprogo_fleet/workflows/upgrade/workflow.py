@@ -50,9 +50,8 @@ def stage(upgrade: Upgrade) -> None:
     if not todo.nodes:
         return
     upgrade.artifacts = artifacts_of(run, str(upgrade.wanted))
-    names = [node.name for node in todo.nodes if node.installed != todo.wanted]
-    if names:
-        run.on_hosts(names, "Artefacts", stage_k3s, artifacts=upgrade.artifacts, release=todo.wanted)
+    names = [node.name for node in todo.nodes]
+    run.on_hosts(names, "Artefacts", stage_k3s, artifacts=upgrade.artifacts, release=todo.wanted)
     tell_of_volumes(upgrade)
 
 
