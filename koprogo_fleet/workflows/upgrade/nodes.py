@@ -109,7 +109,7 @@ def _roll_back(upgrade: Upgrade, states: Sequence[NodeState], error: KoprogoErro
     run = upgrade.run
     names = [state.name for state in states]
     failed = list(_missing(upgrade, names, upgrade.wanted)) or names
-    former = {state.name: state.kept or state.running for state in states if state.name in failed}
+    former = {state.kept if state.begun else state.running for state in states if state.name in failed}
     upgrade.tell(f"{', '.join(failed)} did not come back with {upgrade.wanted}: back to the former release")
     told = f"{', '.join(failed)} did not come back with {upgrade.wanted}: {error.seen}"
     try:
@@ -131,7 +131,7 @@ def _roll_back(upgrade: Upgrade, states: Sequence[NodeState], error: KoprogoErro
             cause=error.cause,
             next_step=second.next_step,
         ) from error
-    releases = ", ".join(sorted({str(release) for release in former.values()}))
+    releases = ", ".join(sorted(map(str, former)))
     raise NotConverged(
         f"{told}\nIt has its former release again ({releases}), and is Ready; no other node was begun",
         cause=error.cause,
