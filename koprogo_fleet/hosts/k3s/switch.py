@@ -20,7 +20,11 @@ _KEEP = """\
 if [ -e {binary} ] && ! echo {sum} | sha256sum --check --status; then
   rm -rf {kept}.koprogo-tmp
   mkdir -p -m 0700 {kept}.koprogo-tmp
-  for file in {files}; do [ ! -e "$file" ] || cp -a --parents "$file" {kept}.koprogo-tmp; done
+  for file in {files}; do
+    [ -e "$file" ] || continue
+    mkdir -p "{kept}.koprogo-tmp${{file%/*}}"
+    cp -aT "$file" "{kept}.koprogo-tmp$file"
+  done
   sync
   rm -rf {kept}
   mv -fT {kept}.koprogo-tmp {kept}
