@@ -7,9 +7,9 @@ import yaml
 from koprogo_fleet.core.model import Place
 
 
-def with_value(text: str, place: Place, value: int) -> str:
+def with_value(text: str, place: Place, value: int | str) -> str:
     """
-    Return *text* with a number at *place* instead of the plain value there; comments and layout stay as they are.
+    Return *text* with a number or a plain word at *place* instead of the plain value there; comments and layout stay as they are.
 
     Args:
         text: of one document without aliases, as :mod:`koprogo_fleet.core.yamlfile` reads it.

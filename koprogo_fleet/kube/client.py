@@ -25,6 +25,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube.drain import Pod, pod_of
 from koprogo_fleet.kube.errors import explained, is_temporary, refusal, status_of
 from koprogo_fleet.kube.kinds import Kinds
+from koprogo_fleet.kube.longhorn import LONGHORN_VERSIONS, LonghornVolume, longhorn_volume
 from koprogo_fleet.kube.status import NodeStatus, node_status, rollout
 
 FIELD_MANAGER = "koprogo-fleet"
@@ -193,6 +194,31 @@ class Cluster:
             )
             is not None
         )
+
+    def mark_cordoned(self, node: str, annotation: str, value: str) -> None:
+        """Let no new pod onto *node*, and say in the same change, by an *annotation*, who will let them again."""
+        kind = self._kinds.need("v1", "Node")
+        patch = {"metadata": {"annotations": {annotation: value}}, "spec": {"unschedulable": True}}
+        self._call(f"cordon {node}", lambda: self._client.patch(kind, node, patch, patch_type=PatchType.MERGE))
+
+    def uncordon(self, node: str, annotation: str) -> None:
+        """Let pods onto *node* again, and take the *annotation* away in the same change."""
+        kind = self._kinds.need("v1", "Node")
+        patch = {"metadata": {"annotations": {annotation: None}}, "spec": {"unschedulable": None}}
+        self._call(f"uncordon {node}", lambda: self._client.patch(kind, node, patch, patch_type=PatchType.MERGE))
+
+    def annotation(self, node: str, annotation: str) -> str:
+        """Return an annotation of *node*; empty where it, or the node, is not there."""
+        metadata = (self.get("v1", "Node", node) or {}).get("metadata") or {}
+        return str((metadata.get("annotations") or {}).get(annotation, ""))
+
+    def longhorn_volumes(self) -> tuple[LonghornVolume, ...] | None:
+        """Return Longhorn's volumes; None where the cluster has no Longhorn."""
+        for version in LONGHORN_VERSIONS:
+            if (kind := self._kinds.find(version, "Volume")) is not None:
+                found = self._call("list Longhorn's volumes", lambda: list(self._client.list(kind, namespace="*")))
+                return tuple(map(longhorn_volume, found))
+        return None
 
     def pods_on(self, node: str) -> tuple[Pod, ...]:
         """Return the pods that are on *node*, of all namespaces."""

@@ -63,7 +63,7 @@ class Context:
         journal: where the run is written down; None in a plan, which changes nothing.
         nornir: None until the phase that writes the inventory.
         tools: Helm and kubectl; None until the phase that gets them.
-        artifacts: the K3s binary and images; empty until the phase that gets them.
+        artifacts: the K3s binary and images of each host; empty until the phase that gets them.
         setup: how K3s is set up on every node; None until the phase that finds it out.
         passwords: of the K3s cluster; None until the phase that reads or makes them.
         presence: what each node showed of K3s when it was looked at last.
@@ -91,7 +91,7 @@ class Context:
     balancer_address: IPv4Address | None = None
     nornir: Nornir | None = None
     tools: Tools | None = None
-    artifacts: Sequence[Artifact | Download] = ()
+    artifacts: Mapping[str, Sequence[Artifact | Download]] = field(default_factory=dict)
     setup: Setup | None = None
     passwords: Tokens | None = None
     presence: Mapping[str, Presence] = field(default_factory=dict)

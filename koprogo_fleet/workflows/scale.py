@@ -47,7 +47,7 @@ class Scaled:
             InputError: somebody has edited it since it was read.
             MissingRequirement: it cannot be written.
         """
-        if _read(self.path) != self.before:
+        if read(self.path) != self.before:
             raise InputError(
                 f"{self.path} was edited meanwhile: it was not written", next_step="run the same command again"
             )
@@ -81,7 +81,7 @@ def scaled(directory: Path, counts: Mapping[str, int]) -> Scaled:
         FileProblems: fleet.yaml has mistakes, or would have with these counts: an even number of control planes, say.
     """
     path = directory / FILE
-    fleet, before = load_fleet(path), _read(path)
+    fleet, before = load_fleet(path), read(path)
     after = before
     for asked, count in counts.items():
         index = _pool(fleet, asked)
@@ -94,7 +94,7 @@ def scaled(directory: Path, counts: Mapping[str, int]) -> Scaled:
             )
         if count != pool.count:
             after = with_value(after, ("pools", index, "count"), count)
-    return Scaled(path, before, after, _checked(path, after))
+    return Scaled(path, before, after, checked(path, after))
 
 
 def _pool(fleet: Fleet, asked: str) -> int:
@@ -108,7 +108,13 @@ def _pool(fleet: Fleet, asked: str) -> int:
     )
 
 
-def _checked(path: Path, text: str) -> Fleet:
+def checked(path: Path, text: str) -> Fleet:
+    """
+    Return what a file of this *text* would mean; *path* is the one that its mistakes are told of.
+
+    Raises:
+        FileProblems: it has mistakes.
+    """
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / FILE
         candidate.write_bytes(text.encode())
@@ -119,5 +125,6 @@ def _checked(path: Path, text: str) -> Fleet:
             raise FileProblems(problems, next_step="choose another count: nothing was written") from error
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """Return the text of a file, its line ends as they are."""
     return path.read_bytes().decode()

@@ -166,9 +166,9 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
     endpoints = Lab(name).up(listener)
     kubernetes.start_build(ensure_image(listener), listener)  # goes on while the nodes are provisioned
 
-    def stand_in() -> Path:
+    def stand_in(version: str) -> Path:
         kubernetes.wait_until_built(listener)
-        return standin.artifact()
+        return standin.artifact(version)
 
     return Target(
         choice.kind,
@@ -176,7 +176,7 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
         choice.environment,
         lab_credentials(endpoints),
         _vault_of_the_lab(endpoints),
-        k3s=lambda fleet: k3s_binary(fleet.k3s, listener, fallback=stand_in),
+        k3s=lambda fleet: k3s_binary(fleet.k3s, listener, fallback=lambda: stand_in(fleet.k3s.version)),
         images=images.ensure_images,
     )
 

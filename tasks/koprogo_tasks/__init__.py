@@ -22,12 +22,15 @@ if TYPE_CHECKING:
         k3s,
         k3s_is_installed,
         k3s_ready,
+        k3s_release,
         push_k3s_artifacts,
         read_cluster_tokens,
         read_kubeconfig,
     )
     from koprogo_tasks._k3s_download import Download, download_k3s
     from koprogo_tasks._k3s_observed import k3s_observed
+    from koprogo_tasks._k3s_report import k3s_report
+    from koprogo_tasks._k3s_upgrade import roll_back_k3s, stage_k3s, switch_k3s
     from koprogo_tasks._node_life import clean_k3s, give_up_founding, k3s_presence, remove_etcd_member, stop_k3s
     from koprogo_tasks._reboot import reboot
 
@@ -52,12 +55,17 @@ __all__ = [
     "k3s_observed",
     "k3s_presence",
     "k3s_ready",
+    "k3s_release",
+    "k3s_report",
     "push_k3s_artifacts",
     "read_cluster_tokens",
     "read_kubeconfig",
     "reboot",
     "remove_etcd_member",
+    "roll_back_k3s",
+    "stage_k3s",
     "stop_k3s",
+    "switch_k3s",
 ]
 
 __getattr__ = names_from(
@@ -75,12 +83,15 @@ __getattr__ = names_from(
             "k3s",
             "k3s_is_installed",
             "k3s_ready",
+            "k3s_release",
             "push_k3s_artifacts",
             "read_cluster_tokens",
             "read_kubeconfig",
         ],
         "_k3s_download": ["Download", "download_k3s"],
         "_k3s_observed": ["k3s_observed"],
+        "_k3s_report": ["k3s_report"],
+        "_k3s_upgrade": ["roll_back_k3s", "stage_k3s", "switch_k3s"],
         "_node_life": ["clean_k3s", "give_up_founding", "k3s_presence", "remove_etcd_member", "stop_k3s"],
         "_reboot": ["reboot"],
     },

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import TypeVar
 
 from nornir.core.task import Result, Task
 
@@ -22,6 +23,7 @@ from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.diagnosis import diagnose
 from koprogo_fleet.hosts.k3s.node import Addresses, Tokens
 from koprogo_fleet.hosts.k3s.node import k3s as resources_of
+from koprogo_fleet.hosts.k3s.release import Release
 from koprogo_fleet.hosts.k3s.service import RESTART, restart_script
 from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.k3s.unit import unit_name
@@ -34,6 +36,7 @@ from koprogo_tasks._k3s_download import Download
 from koprogo_tasks._node import node_of
 from koprogo_tasks._permit import permit_for
 
+Kept = TypeVar("Kept")
 JOURNAL = "journalctl --unit {unit} --lines 40 --output cat --no-pager _SYSTEMD_INVOCATION_ID={invocation}"
 
 
@@ -47,7 +50,18 @@ class Artifact:
     mode: str = "0755"
 
 
-def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool | None = None) -> Result:
+Artifacts = Sequence[Artifact] | Mapping[str, Sequence[Artifact]]
+"""The same for all hosts, or by host: nodes may have different releases."""
+Everything = Sequence[Artifact | Download] | Mapping[str, Sequence[Artifact | Download]]
+"""So it is with what nodes fetch themselves."""
+
+
+def checksum_of(artifacts: Sequence[Artifact | Download]) -> str:
+    """Return the one checksum of all of them that K3s' unit carries."""
+    return hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
+
+
+def push_k3s_artifacts(task: Task, artifacts: Artifacts, dry_run: bool | None = None) -> Result:
     """
     Put the K3s binary and images in place where their checksum differs; nothing is restarted here.
 
@@ -60,8 +74,9 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
         Result object with the following attributes set: changed, diff, differences.
     """
     session = session_for(task.host, task.nornir.config)
-    present = _checksums(session, [artifact.remote for artifact in artifacts])
-    stale = [artifact for artifact in artifacts if present.get(artifact.remote) != artifact.sha256]
+    own = _of_host(task, artifacts)
+    present = checksums(session, [artifact.remote for artifact in own])
+    stale = [artifact for artifact in own if present.get(artifact.remote) != artifact.sha256]
     differences = tuple(
         Difference(
             Operation.CHANGE if artifact.remote in present else Operation.CREATE,
@@ -76,6 +91,10 @@ def push_k3s_artifacts(task: Task, artifacts: Sequence[Artifact], dry_run: bool 
             for artifact in stale:
                 _push(session, artifact, permit.fence)
     return Result(host=task.host, changed=bool(stale), diff="\n".join(map(str, differences)), differences=differences)
+
+
+def _of_host(task: Task, artifacts: Mapping[str, Sequence[Kept]] | Sequence[Kept]) -> Sequence[Kept]:
+    return artifacts[task.host.name] if isinstance(artifacts, Mapping) else artifacts
 
 
 def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
@@ -95,7 +114,8 @@ def _push(session: Session, artifact: Artifact, fence: str | None) -> None:
         raise
 
 
-def _checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
+def checksums(session: Session, files: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 sums of those of *files* that are on the node."""
     script = "".join(f"sha256sum -- '{file}' 2>/dev/null\n" for file in files)
     output = session.run_as_root("sh -s", stdin=script.encode(), timeout=120).stdout.decode()
     return {file: digest for digest, file in (line.split(maxsplit=1) for line in output.splitlines())}
@@ -105,7 +125,7 @@ def k3s(  # noqa: PLR0913 - what a node's K3s is made of
     task: Task,
     fleet: Fleet,
     tokens: Tokens,
-    artifacts: Sequence[Artifact | Download],
+    artifacts: Everything,
     *,
     setup: Setup,
     joins: Mapping[str, str | None],
@@ -137,7 +157,7 @@ def k3s(  # noqa: PLR0913 - what a node's K3s is made of
     """
     node = node_of(task.host, fleet)
     addresses = addresses_of(task)
-    checksum = hashlib.sha256("".join(sorted(artifact.sha256 for artifact in artifacts)).encode()).hexdigest()
+    checksum = checksum_of(_of_host(task, artifacts))
     handlers = {RESTART: Handler(restart_script(unit_name(node.role)), disrupts_etcd=node.role is Role.SERVER)}
     resources = resources_of(
         fleet, node, setup, tokens=tokens, addresses=addresses, artifacts=checksum, join=joins[node.name]
@@ -222,6 +242,20 @@ def k3s_ready(task: Task, fleet: Fleet, seconds: float = 300, listener: Listener
         next_step=f"on {task.host.name}: journalctl -u {unit} -n 100",
     )
     return Result(host=task.host, changed=False)
+
+
+def k3s_release(task: Task) -> Result:
+    """
+    Tell which release of K3s a node was given.
+
+    Returns:
+        Result whose *result* is a :class:`~koprogo_fleet.hosts.k3s.release.Release`; None where K3s has no unit yet, so
+        that it never ran, or where its binary names no release.
+    """
+    session = session_for(task.host, task.nornir.config)
+    script = f"cat /etc/systemd/system/k3s*.service >/dev/null 2>&1 && {paths.BINARY} --version | head -n 1"
+    said = session.run_as_root("sh -s", stdin=script.encode(), timeout=20).stdout.decode(errors="replace")
+    return Result(host=task.host, result=Release.find(said))
 
 
 def k3s_is_installed(task: Task) -> Result:

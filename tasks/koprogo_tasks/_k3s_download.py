@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nornir.core.task import Result, Task
@@ -21,17 +22,18 @@ class Download:
     sha256: str
 
 
-def download_k3s(task: Task, download: Download, dry_run: bool | None = None) -> Result:
+def download_k3s(task: Task, downloads: Mapping[str, Download], dry_run: bool | None = None) -> Result:
     """
     Have the node fetch K3s itself where it has another one; nothing is restarted here.
 
     Args:
         task: given by Nornir.
-        download: what to fetch; it is put in place only if it has its checksum.
+        downloads: what to fetch, by host; it is put in place only if it has its checksum.
         dry_run: only look and tell.
 
     Returns:
         Result object with the following attributes set: changed, diff, differences, not_applicable.
     """
+    download = downloads[task.host.name]
     binary = Binary(download.url, download.sha256, download.remote)
     return converge(task, [binary], dry_run=dry_run, timeout=DOWNLOAD_SECONDS)

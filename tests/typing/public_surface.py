@@ -73,7 +73,8 @@ def tasks(task: Task, fleet: Fleet, tokens: Tokens, artifacts: Sequence[Artifact
     assert_type(koprogo_tasks.http_statuses(task, ["http://10.0.0.21"]), Result)
     assert_type(koprogo_tasks.clean_k3s(task), Result)
     assert_type(
-        koprogo_tasks.download_k3s(task, Download("https://k3s.example", "/usr/local/bin/k3s", "0" * 64)), Result
+        koprogo_tasks.download_k3s(task, {"cp-1": Download("https://k3s.example", "/usr/local/bin/k3s", "0" * 64)}),
+        Result,
     )
     assert_type(
         koprogo_tasks.give_up_founding(task, fleet, setup, tokens=tokens, join="https://10.0.0.12:6443", dry_run=True),

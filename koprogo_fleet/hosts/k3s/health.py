@@ -16,10 +16,11 @@ from typing import Any
 from koprogo_fleet.core.quorum import EtcdHealth, quorum
 from koprogo_fleet.hosts.k3s import paths
 
-_ETCD = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
+ETCD_CURL = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
+"""What curl needs to ask the member on its own host."""
 
 LOOK = f"""\
-curl_etcd() {{ curl --silent --max-time 6 {_ETCD} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
+curl_etcd() {{ curl --silent --max-time 6 {ETCD_CURL} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
 systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo
 {paths.BINARY} --version 2>/dev/null | head -n 1 | tr -d '\\n'; echo
 curl_etcd https://127.0.0.1:2379/health
@@ -57,6 +58,8 @@ class ServerHealth:
     """It has been a member, or is one."""
     etcd_answers: bool = False
     """An etcd runs there, healthy or not."""
+    learners: tuple[str, ...] = ()
+    """Members without a vote yet; one that has never started has no name, and is here by its address."""
 
 
 def parse(output: str) -> ServerHealth:
@@ -77,7 +80,12 @@ def parse(output: str) -> ServerHealth:
         job_pending=properties.get("Job", "") not in {"", "0"},
         has_etcd_data=bool(data),
         etcd_answers=bool(_object(health)),
+        learners=tuple(sorted(_label(member) for member in listed if member.get("isLearner"))),
     )
+
+
+def _label(member: Mapping[str, Any]) -> str:
+    return str(member.get("name") or next(iter(member.get("peerURLs") or ()), "without a name"))
 
 
 def _readiness(answer: str) -> str:
@@ -114,13 +122,14 @@ def etcd_health(healths: Mapping[str, ServerHealth | None]) -> EtcdHealth:
     down = {name for name, health in healths.items() if health and not health.etcd_answers}
     listed = {member for health in healths.values() if health for member in health.members}
     if listed:
-        members = {_server_of(member, healths) for member in listed}
+        members = {server_of(member, healths) for member in listed}
     else:
         members = {name for name, health in healths.items() if health is None or health.has_etcd_data}
     return EtcdHealth(frozenset(members), frozenset(healthy & members), frozenset(down & members))
 
 
-def _server_of(member: str, servers: Iterable[str]) -> str:
+def server_of(member: str, servers: Iterable[str]) -> str:
+    """Return whose member it is: one of *servers*, or, where it is none of theirs, its own name."""
     return next((name for name in servers if member == name or member.rpartition("-")[0] == name), member)
 
 

@@ -9,14 +9,12 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.helm.binary import find_tools
-from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.founding import Standing, url
 from koprogo_fleet.hosts.k3s.node import Tokens
 from koprogo_fleet.secrets.generate import random_password
-from koprogo_fleet.workflows.artifacts import published, release_images, sha256_of
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
-from koprogo_fleet.workflows.phases.k3s_setup import image_archives
+from koprogo_fleet.workflows.phases.releases import artifacts_of, releases
 from koprogo_fleet.workflows.phases.standing import forget_former_lives, joins, look
 from koprogo_tasks import (
     Artifact,
@@ -38,24 +36,19 @@ NOT_YET = "the other nodes join once the first server runs: not planned yet"
 
 
 def artifacts(run: Context) -> None:
-    """Put the K3s binary on every node, and the images that it imports on every node that runs pods."""
+    """
+    Put the K3s binary on every node, and the images that it imports on every node that runs pods.
+
+    Each node keeps the release that it has, see :mod:`.releases`.
+    """
     run.tools = find_tools(run.listener)  # what cannot be had is told before a node has K3s
-    images = list(image_archives(run))
-    if run.fleet.k3s.install == "online":
-        url, sha256 = published(run.fleet.k3s)
-        run.listener(Note(f"k3s is {run.fleet.k3s.version}: each node downloads {url}, and checks it"))
-        program: Artifact | Download = Download(url, paths.BINARY, sha256)
-    else:
-        binary = run.target.k3s(run.fleet)
-        run.listener(Note(f"k3s is {binary.origin}"))
-        program = Artifact(binary.path, paths.BINARY, binary.sha256)
-        images += release_images(run.fleet.k3s, binary, run.listener)
-    pushed = [Artifact(image, f"{paths.IMAGES}/{image.name}", sha256_of(image), mode="0644") for image in images]
-    run.artifacts = (program, *pushed)
-    if isinstance(program, Download):
-        run.on_hosts(run.hosts, "Download", download_k3s, download=program, dry_run=run.dry_run)
-    else:
-        pushed.insert(0, program)
+    release_of = releases(run)
+    by_release = {release: artifacts_of(run, release) for release in sorted(set(release_of.values()))}
+    run.artifacts = {name: by_release[release] for name, release in release_of.items()}
+    downloads = {name: item for name, own in run.artifacts.items() for item in own if isinstance(item, Download)}
+    if downloads:
+        run.on_hosts(list(downloads), "Download", download_k3s, downloads=downloads, dry_run=run.dry_run)
+    pushed = {name: [item for item in own if isinstance(item, Artifact)] for name, own in run.artifacts.items()}
     run.on_hosts(run.hosts, "Artefacts", push_k3s_artifacts, artifacts=pushed, dry_run=run.dry_run)
 
 

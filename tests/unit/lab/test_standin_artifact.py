@@ -17,7 +17,7 @@ from koprogo_fleet.lab import standin
 def artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the artefact, made in a cache of the test's own."""
     monkeypatch.setenv("KOPROGO_CACHE_DIR", str(tmp_path))
-    return standin.artifact()
+    return standin.artifact("v1.33.4+k3s1")
 
 
 def _run(artifact: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def test_it_is_one_executable_that_is_always_the_same(artifact: Path) -> None:
     before = artifact.read_bytes()
     artifact.unlink()
 
-    assert standin.artifact() == artifact
+    assert standin.artifact("v1.33.4+k3s1") == artifact
     assert artifact.read_bytes() == before
     assert before.startswith(b"#!/usr/bin/python3 ")
     assert artifact.stat().st_mode & 0o777 == 0o755

@@ -16,6 +16,7 @@ from koprogo_fleet.lab.standin.node.containerd import ctr_command
 from koprogo_fleet.lab.standin.node.layout import KUBECONFIG
 from koprogo_fleet.lab.standin.node.log import log, to_stderr
 from koprogo_fleet.lab.standin.node.programs import kubernetes_version, program
+from koprogo_fleet.lab.standin.node.release import VERSION
 from koprogo_fleet.lab.standin.node.server import K3sServer, encryption_status
 from koprogo_fleet.lab.standin.node.settings import Settings, settings_from
 
@@ -52,7 +53,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
         case ["server" | "agent" as role, *rest]:
             return _run(settings_from(role, config.load(role, rest, os.environ)))
         case ["--version" | "-v", *_]:
-            sys.stdout.write(f"k3s version {kubernetes_version()} (the lab's stand-in)\n")
+            sys.stdout.write(f"k3s version {VERSION} (the lab's stand-in, Kubernetes {_kubernetes_or_none()})\n")
         case ["kubectl", *rest]:
             os.environ.setdefault("KUBECONFIG", str(KUBECONFIG))
             os.execv(program("kubectl"), ["kubectl", *rest])  # noqa: S606 - it takes our place
@@ -75,7 +76,7 @@ def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.excepthook = _die_of
-    log.info("Starting k3s %s (the lab's stand-in)", _version_or_none())
+    log.info("Starting k3s %s (the lab's stand-in, Kubernetes %s)", VERSION, _kubernetes_or_none())
     if settings.without_effect:
         log.info("stand-in: accepted, without effect here: %s", ", ".join(settings.without_effect))
     service = K3sServer(settings) if settings.role == "server" else K3sAgent(settings)
@@ -98,7 +99,7 @@ def _run(settings: Settings) -> int:
     return 1 if failure else 0
 
 
-def _version_or_none() -> str:
+def _kubernetes_or_none() -> str:
     try:
         return kubernetes_version()
     except KoprogoError:  # the lab has not built it yet

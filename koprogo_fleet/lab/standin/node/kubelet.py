@@ -12,7 +12,7 @@ from koprogo_fleet.lab.standin.node import cgroups, kernel_settings, kubeconfig
 from koprogo_fleet.lab.standin.node.arguments import merged
 from koprogo_fleet.lab.standin.node.children import Child
 from koprogo_fleet.lab.standin.node.layout import CONTAINERD_SOCKET
-from koprogo_fleet.lab.standin.node.programs import minor_version, program
+from koprogo_fleet.lab.standin.node.programs import kubelet, minor_version, program
 from koprogo_fleet.lab.standin.node.settings import Settings
 
 REMOTE_RUNTIME_FLAG_UNTIL = 23
@@ -86,7 +86,7 @@ class NodeComponents:
             flags["node-labels"] = ",".join(settings.node_labels)
         if settings.node_taints:
             flags["register-with-taints"] = ",".join(settings.node_taints)
-        command = [*kernel_settings.shown_as_wanted(), program("kubelet")]
+        command = [*kernel_settings.shown_as_wanted(), kubelet()]
         return [*command, *merged(flags, settings.extra_args.get("kubelet", ()))]
 
     def _kube_proxy(self) -> list[str | Path]:

@@ -10,6 +10,7 @@ from koprogo_fleet.core.errors import MissingRequirement
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.standin.node.layout import BINARIES
 from koprogo_fleet.lab.standin.node.log import log
+from koprogo_fleet.lab.standin.node.release import VERSION
 
 SERVER_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 AGENT_PROGRAMS = ("kubelet", "kube-proxy")
@@ -19,6 +20,12 @@ BUILD_SECONDS = 1800
 def program(name: str) -> Path:
     """Return the path of a Kubernetes program."""
     return BINARIES / name
+
+
+def kubelet() -> Path:
+    """Return the kubelet that reports the artefact's release, or the plain one where the lab could make no such."""
+    of_release = BINARIES / "versions" / VERSION / "kubelet"
+    return of_release if of_release.exists() else program("kubelet")
 
 
 def wait_for_programs(names: tuple[str, ...]) -> None:
@@ -40,11 +47,11 @@ def kubernetes_version() -> str:
     Raises:
         MissingRequirement: they are not there.
     """
-    kubelet = program("kubelet")
+    plain = program("kubelet")
     try:
-        output = subprocess.run([kubelet, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+        output = subprocess.run([plain, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise MissingRequirement(f"cannot run {kubelet}: {error}", next_step="koprogo-fleet lab up") from error
+        raise MissingRequirement(f"cannot run {plain}: {error}", next_step="koprogo-fleet lab up") from error
     return output.split()[-1]
 
 

@@ -28,7 +28,7 @@ def test_a_healthy_server_is_read() -> None:
     learner = MEMBERS % ',{"ID":"44","name":"cp-4","isLearner":true}'
 
     assert health() == parse("ActiveState=active \n" + rest % (MEMBERS % ""))
-    assert health() == parse("ActiveState=active Job=0\n" + rest % learner)
+    assert health(learners=("cp-4",)) == parse("ActiveState=active Job=0\n" + rest % learner)
     assert health(job_pending=True) == parse("ActiveState=active Job=123 \n" + rest % (MEMBERS % ""))
 
 
