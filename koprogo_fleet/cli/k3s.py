@@ -8,10 +8,12 @@ from dataclasses import asdict
 
 import typer
 
+from koprogo_fleet.cli import k3s_rotate
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
 from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
 
 app = typer.Typer(help="K3s on the fleet's nodes.", no_args_is_help=True)
+app.add_typer(k3s_rotate.app, name="rotate")
 
 
 @app.command()

@@ -26,12 +26,24 @@ if TYPE_CHECKING:
         read_cluster_tokens,
         read_kubeconfig,
     )
+    from koprogo_tasks._k3s_rotation import (
+        change_encryption,
+        look_at_certificates,
+        look_at_encryption,
+        look_at_tokens,
+        read_token_file,
+        restart_k3s,
+        rotate_certificates,
+        rotate_server_token,
+        write_token_file,
+    )
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
     "Artifact",
     "Passwords",
     "baseline",
+    "change_encryption",
     "check_claim",
     "claim",
     "converge",
@@ -43,10 +55,18 @@ __all__ = [
     "k3s_health",
     "k3s_is_installed",
     "k3s_ready",
+    "look_at_certificates",
+    "look_at_encryption",
+    "look_at_tokens",
     "push_k3s_artifacts",
     "read_cluster_tokens",
     "read_kubeconfig",
+    "read_token_file",
     "reboot",
+    "restart_k3s",
+    "rotate_certificates",
+    "rotate_server_token",
+    "write_token_file",
 ]
 
 __getattr__ = names_from(
@@ -67,6 +87,17 @@ __getattr__ = names_from(
             "push_k3s_artifacts",
             "read_cluster_tokens",
             "read_kubeconfig",
+        ],
+        "_k3s_rotation": [
+            "change_encryption",
+            "look_at_certificates",
+            "look_at_encryption",
+            "look_at_tokens",
+            "read_token_file",
+            "restart_k3s",
+            "rotate_certificates",
+            "rotate_server_token",
+            "write_token_file",
         ],
         "_reboot": ["reboot"],
     },

@@ -1,0 +1,264 @@
+"""
+The rotation of the keys that encrypt Secrets in etcd: what each server says, and the one step that may come next.
+
+K3s changes the configuration on one server; the others take it from the datastore when they start. A key has to be known to
+every running API server before any of them writes with it, and has to be written by none before it is taken away: therefore
+all servers are restarted between two stages. ``rotate-keys`` does without that, and leaves the other servers unable to read
+what the first one wrote, until they are restarted; it is not used. Sources: docs.k3s.io, "secrets-encrypt"; K3s'
+pkg/server/handlers/secrets-encrypt.go (stages, hashes) and pkg/secretsencrypt/config.go (the file of the stage).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from koprogo_fleet.hosts.k3s import paths
+
+CANARY_NAMESPACE = "kube-system"
+CANARY_NAME = "koprogo-encryption-canary"
+AES_CBC = "AES-CBC"
+
+LOOK = f"""\
+timeout 15 {paths.BINARY} secrets-encrypt status --output json </dev/null 2>&1 | tr -d '\\n\\t'; echo
+cat {paths.ENCRYPTION_STATE} 2>/dev/null | tr -d '\\n'; echo
+sha256sum {paths.ENCRYPTION_CONFIG} 2>/dev/null | cut -d' ' -f1 | tr -d '\\n'; echo
+ready=$(date +%s -d "$(systemctl show k3s --property=ActiveEnterTimestamp --value)" 2>/dev/null || echo 0)
+[ "$(stat -c %Y {paths.ENCRYPTION_CONFIG} 2>/dev/null || echo 0)" -lt "$ready" ] && echo read || echo unread
+timeout 15 {paths.BINARY} kubectl get secret {CANARY_NAME} --namespace {CANARY_NAMESPACE} \
+--output 'jsonpath={{.data.value}}' </dev/null 2>&1 | tr -d '\\n'; echo
+"""
+
+
+class Stage(StrEnum):
+    """K3s' names; the first and the last are the two in which nothing is going on."""
+
+    START = "start"
+    PREPARE = "prepare"
+    ROTATE = "rotate"
+    REENCRYPT_ACTIVE = "reencrypt_active"
+    REENCRYPT_FINISHED = "reencrypt_finished"
+
+    @property
+    def calm(self) -> bool:
+        """Say whether a rotation may begin."""
+        return self in {Stage.START, Stage.REENCRYPT_FINISHED}
+
+
+COMMANDS = {Stage.PREPARE: "prepare", Stage.ROTATE: "rotate", Stage.REENCRYPT_ACTIVE: "reencrypt"}
+"""By the stage that it leads to; the last one goes on to "reencrypt_finished" by itself."""
+
+_FOLLOWS = {
+    (Stage.START, Stage.PREPARE),
+    (Stage.REENCRYPT_FINISHED, Stage.PREPARE),
+    (Stage.PREPARE, Stage.ROTATE),
+    (Stage.ROTATE, Stage.REENCRYPT_FINISHED),
+}
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """
+    What one server says.
+
+    Attributes:
+        enabled: what is written now is encrypted.
+        stage: as K3s shows it on the server's Node; None where the server could not say.
+        recorded: the stage and the configuration's hash, as the server will show them after its next start.
+        config_hash: of the configuration on its disk.
+        active: the type and name of the key that writes, such as "AES-CBC aescbckey".
+        inactive: those that only read.
+        unread: the configuration is younger than this server's API server, which may not know it.
+        hashes: what K3s says about the servers' hashes where they differ; empty where they match.
+        canary: the canary Secret's value as this server shows it, or its error.
+        error: why the status could not be told.
+    """
+
+    enabled: bool = False
+    stage: Stage | None = None
+    recorded: str = ""
+    config_hash: str = ""
+    active: str = ""
+    inactive: tuple[str, ...] = ()
+    unread: bool = False
+    hashes: str = ""
+    canary: str = ""
+    error: str = ""
+
+
+def parse(output: str) -> Encryption:
+    """Return the meaning of :data:`LOOK`'s output."""
+    status, recorded, config_hash, read, canary = (output.splitlines() + [""] * 5)[:5]
+    begin = status.find("{")
+    try:
+        found = json.loads(status[begin:]) if begin >= 0 else None
+        stage = Stage(found["stage"]) if found and found.get("stage") else None
+    except (ValueError, TypeError, KeyError):
+        found, stage = None, None
+    if found is None:
+        return Encryption(
+            recorded=recorded, config_hash=config_hash, canary=canary, error=status.strip()[-300:] or "no answer"
+        )
+    return Encryption(
+        enabled=found.get("enable") is True,
+        stage=stage,
+        recorded=recorded,
+        config_hash=config_hash,
+        active=found.get("activekey") or "",
+        inactive=tuple(found.get("inactivekeys") or ()),
+        unread=read != "read",
+        hashes="" if found.get("hashmatch") else found.get("hasherror", ""),
+        canary=canary,
+    )
+
+
+@dataclass(frozen=True)
+class Command:
+    """Run ``k3s secrets-encrypt`` on *host*, after which its stage is *leads_to*."""
+
+    host: str
+    leads_to: Stage
+
+    @property
+    def words(self) -> str:
+        """The command."""
+        return f"secrets-encrypt {COMMANDS[self.leads_to]}"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Restart *host*: it has not read the configuration that it should have."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Await:
+    """Wait: *host* writes all Secrets again, or has yet to show the stage that it started with."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is left to do."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing may be done, for this *reason*."""
+
+    reason: str
+    next_step: str
+
+
+NextStep = Command | Restart | Await | Done | Stop
+_COMPARE = "on each server: k3s secrets-encrypt status; restart none of them before it is clear which is right"
+
+
+def next_step(servers: Mapping[str, Encryption], *, old_key: str | None) -> NextStep:
+    """
+    Decide what comes next, from what all *servers* say now.
+
+    Args:
+        servers: by name, in the order in which they are asked and restarted.
+        old_key: the key that a rotation under way replaces, or None where none has begun.
+    """
+    return _must_stop(servers) or _must_settle(servers) or _go_on(servers, old_key)
+
+
+def _must_settle(servers: Mapping[str, Encryption]) -> Await | Restart | None:
+    """Return what has to come before another stage: all servers at the same one, and each knowing its keys."""
+    if active := [name for name, found in servers.items() if found.stage is Stage.REENCRYPT_ACTIVE]:
+        return Await(active[0])
+    unread = [name for name, found in servers.items() if found.unread]
+    behind = _behind(servers)
+    # The server that is ahead is restarted first: should it not have told the datastore, it does so then.
+    if to_restart := [*(name for name in unread if name not in behind), *behind, *unread]:
+        return Restart(to_restart[0])
+    late = [name for name, found in servers.items() if found.stage != _recorded(found)]
+    return Await(late[0]) if late else None
+
+
+def _go_on(servers: Mapping[str, Encryption], old_key: str | None) -> Command | Done:
+    first, found = next(iter(servers.items()))
+    if found.stage is not None and found.stage.calm:
+        if old_key is not None and old_key not in {found.active, *found.inactive}:
+            return Done()
+        return Command(first, Stage.PREPARE)
+    return Command(first, Stage.ROTATE if found.stage is Stage.PREPARE else Stage.REENCRYPT_ACTIVE)
+
+
+def under_way(servers: Mapping[str, Encryption]) -> bool:
+    """Say whether some server is between two calm stages."""
+    return any(found.stage is not None and not found.stage.calm for found in servers.values())
+
+
+def key_to_replace(servers: Mapping[str, Encryption]) -> str:
+    """Return the key that the rotation under way replaces; before one, the key that writes."""
+    for found in servers.values():  # from "rotate" on the new key is first, and the one that goes is last
+        if _recorded(found) == Stage.ROTATE and found.inactive:
+            return found.inactive[-1]
+    for found in servers.values():
+        if _recorded(found) == Stage.PREPARE:
+            return found.active
+    return next(iter(servers.values())).active
+
+
+def _recorded(found: Encryption) -> str:
+    return found.recorded.partition("-")[0]
+
+
+def _must_stop(servers: Mapping[str, Encryption]) -> Stop | None:
+    if silent := {name: found.error for name, found in servers.items() if found.stage is None}:
+        told = "; ".join(f"{name}: {error or 'no stage'}" for name, error in silent.items())
+        return Stop(f"not every server tells its stage: {told}", "koprogo-fleet k3s status")
+    if off := [name for name, found in servers.items() if not found.enabled]:
+        return Stop(
+            f"Secrets are not encrypted on {', '.join(off)}",
+            "k3s secrets-encrypt enable, on one server; then restart all",
+        )
+    if other := {found.active for found in servers.values() if not found.active.startswith(AES_CBC)}:
+        return Stop(
+            f"the key that writes is no AES-CBC key: {', '.join(sorted(other))}",
+            "K3s rotates such keys by rotate-keys only, which is safe with one server: see docs.k3s.io, secrets-encrypt",
+        )
+    for name, found in servers.items():
+        if found.recorded.partition("-")[2] != found.config_hash:
+            return Stop(
+                f"the encryption configuration of {name} is not the one of its stage ({found.recorded.partition('-')[0]}): "
+                "it was changed by hand, or K3s was killed while it wrote it",
+                _COMPARE,
+            )
+    return _unlike(servers)
+
+
+def _unlike(servers: Mapping[str, Encryption]) -> Stop | None:
+    """Return why the servers' configurations do not belong together, if so: K3s' stages are one apart at most."""
+    by_stage: dict[str, dict[str, str]] = {}
+    for name, found in servers.items():
+        by_stage.setdefault(_recorded(found), {})[name] = found.config_hash
+    for stage, hashes in by_stage.items():
+        if len(set(hashes.values())) > 1:
+            told = ", ".join(f"{name} {digest[:12]}" for name, digest in hashes.items())
+            return Stop(f"the servers' hashes differ although all are at the stage {stage}: {told}", _COMPARE)
+    order = _in_order(by_stage)
+    if len(by_stage) > 1 and order is None:
+        told = ", ".join(f"{name} {found.recorded.partition('-')[0]}" for name, found in servers.items())
+        return Stop(f"the servers' hashes differ, and their stages do not follow each other: {told}", _COMPARE)
+    return None
+
+
+def _in_order(stages: Mapping[str, object]) -> tuple[str, str] | None:
+    return next(
+        ((before, after) for before, after in _FOLLOWS if {before, after} == set(stages) and len(stages) > 1), None
+    )
+
+
+def _behind(servers: Mapping[str, Encryption]) -> list[str]:
+    """Return the servers that have yet to take the newer of two stages over from the datastore."""
+    recorded = {name: _recorded(found) for name, found in servers.items()}
+    order = _in_order(dict.fromkeys(recorded.values()))
+    return [name for name, stage in recorded.items() if order and stage == order[0]]
