@@ -245,10 +245,18 @@ def _unlike(servers: Mapping[str, Encryption]) -> Stop | None:
             told = ", ".join(f"{name} {digest[:12]}" for name, digest in hashes.items())
             return Stop(f"the servers' hashes differ although all are at the stage {stage}: {told}", _COMPARE)
     order = _in_order(by_stage)
-    if len(by_stage) > 1 and order is None:
-        told = ", ".join(f"{name} {found.recorded.partition('-')[0]}" for name, found in servers.items())
+    if len(by_stage) > 1 and (order is None or not _keys_follow(servers, *order)):
+        told = ", ".join(f"{name} {_recorded(found)}" for name, found in servers.items())
         return Stop(f"the servers' hashes differ, and their stages do not follow each other: {told}", _COMPARE)
     return None
+
+
+def _keys_follow(servers: Mapping[str, Encryption], before: str, after: str) -> bool:
+    """Say whether the newer stage's keys are made of the older one's, and not of those of another rotation."""
+    old, new = (next(found for found in servers.values() if _recorded(found) == stage) for stage in (before, after))
+    if after == Stage.ROTATE:
+        return {old.active, *old.inactive} == {new.active, *new.inactive}
+    return old.active == new.active
 
 
 def _in_order(stages: Mapping[str, object]) -> tuple[str, str] | None:
