@@ -117,10 +117,8 @@ def keys(fleet: Fleet, server: str) -> dict[str, object]:
 
 def written_with(fleet: Fleet) -> str:
     """Return how etcd has the canary Secret: the first words of its bytes, which name the key."""
-    raw = fleet.on(
-        SERVERS[0], f"{ETCD} get /registry/secrets/{NAMESPACE}/{CANARY} --print-value-only | head -c 60 | strings"
-    )
-    return raw.splitlines()[0]
+    path = f"/registry/secrets/{NAMESPACE}/{CANARY}"
+    return fleet.on(SERVERS[0], f"{ETCD} get {path} --print-value-only | head -c 60 | tr -cd '[:print:]'")
 
 
 def test_the_encryption_keys(small: Fleet) -> None:
