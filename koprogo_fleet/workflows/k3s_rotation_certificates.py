@@ -44,10 +44,10 @@ class CertificateRotation:
                 )
         if self.run.dry_run:
             return
-        if self._record.read() is None:
-            self._record.write({name: end.isoformat() for name, end in ends.items()})
-        else:
+        begun = self._record.read()
+        if begun is not None:
             self.run.listener(Note("a rotation of the certificates was interrupted: it goes on"))
+        self._record.write({name: end.isoformat() for name, end in ends.items()} | (begun or {}))
 
     def servers(self) -> None:
         """Each server, one after the other, behind the quorum guard."""
@@ -84,7 +84,7 @@ class CertificateRotation:
         return [
             name
             for name, end in self._ends(names).items()
-            if name not in before or end <= datetime.fromisoformat(before[name])
+            if name in before and end <= datetime.fromisoformat(before[name])
         ]
 
     def _ends(self, names: Iterable[str]) -> Mapping[str, datetime]:

@@ -40,6 +40,8 @@ PHASE = "Encryption"
 OLD_KEY = "old_key"
 STAGE_SECONDS = 60.0
 """For a stage to be seen after its command, and for a server to show its stage after a start."""
+CANARY_SECONDS = 30.0
+"""For a server that is busy; nothing is done meanwhile."""
 REENCRYPT_SECONDS = 1800.0
 """K3s writes some five Secrets a second (docs.k3s.io, "secrets-encrypt")."""
 LARGEST_NUMBER_OF_STEPS = 12
@@ -98,14 +100,13 @@ class EncryptionRotation:
                 manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"value": value}}
                 cluster.apply(manifest)
             self.canary = base64.b64encode(value.encode()).decode()
-        self._check_canary(self._ask())
+        self._ask_whole()
 
     def stages(self) -> None:
         """Do the one step that may come next, look, and so on until nothing is left."""
         told = ""
         for _ in range(LARGEST_NUMBER_OF_STEPS + 6 * len(self._servers)):
-            servers = self._ask()
-            self._check_canary(servers)
+            servers = self._ask_whole()
             step = next_step(servers, old_key=self._old_key())
             _refuse(step)
             stages = ", ".join(f"{name} {found.stage}" for name, found in servers.items())
@@ -129,8 +130,7 @@ class EncryptionRotation:
 
     def verify(self) -> None:
         """Make sure that all servers have the same keys and the old one is gone; then the canary and the record go."""
-        servers = self._ask()
-        self._check_canary(servers)
+        servers = self._ask_whole()
         old = self._old_key()
         keys = {(found.active, *found.inactive) for found in servers.values()}
         hashes = {found.hashes for found in servers.values() if found.hashes}
@@ -156,13 +156,31 @@ class EncryptionRotation:
         found = self.run.on_hosts(names, PHASE, look_at_encryption)
         return {name: found[name].value for name in names}
 
-    def _check_canary(self, servers: Mapping[str, Encryption]) -> None:
-        if blind := [f"{name}: {found.canary[:200]}" for name, found in servers.items() if found.canary != self.canary]:
-            raise NotConverged(
-                f"the canary Secret {CANARY_NAMESPACE}/{CANARY_NAME} cannot be read: {'; '.join(blind)}",
-                cause="a server has not got the key that another one writes with",
-                next_step="change nothing more by hand; restart K3s on the servers named, one by one, then the same again",
+    def _ask_whole(self) -> Mapping[str, Encryption]:
+        """
+        Ask as :meth:`_ask` does, until every server shows the canary Secret.
+
+        Raises:
+            NotConverged: one of them cannot.
+        """
+
+        def look() -> Mapping[str, Encryption]:
+            servers = self._ask()
+            blind = [f"{name}: {found.canary[:200]}" for name, found in servers.items() if found.canary != self.canary]
+            if blind:
+                raise NotYet("; ".join(blind))
+            return servers
+
+        try:
+            return wait_for(
+                "the canary Secret on every server", look, seconds=CANARY_SECONDS, listener=self.run.listener
             )
+        except WaitTimeout as error:
+            raise NotConverged(
+                f"the canary Secret {CANARY_NAMESPACE}/{CANARY_NAME} cannot be read: {error.last_observation}",
+                cause="a server is down, or has not got the key that another one writes with",
+                next_step="koprogo-fleet k3s status; restart K3s on the servers named, one by one; then the same again",
+            ) from error
 
     def _command(self, command: Command) -> None:
         failed: CommandFailed | CommandTimeout | SessionLost | None = None
@@ -190,8 +208,7 @@ class EncryptionRotation:
         """Wait for a server; one that stays where it is goes back to its last stage by a restart."""
 
         def look() -> None:
-            servers = self._ask()
-            self._check_canary(servers)
+            servers = self._ask_whole()
             if isinstance(next_step(servers, old_key=self._old_key()), Await):
                 raise NotYet(f"{host} is at {servers[host].stage}")
 
