@@ -2,7 +2,7 @@
 New keys for the encryption of Secrets: K3s' stages one by one, each seen on every server before the next one begins.
 
 A canary Secret is read on every server before and after each step: the moment that one of them cannot show it, nothing more
-is done. See :mod:`koprogo_fleet.hosts.k3s.encryption` for the rules.
+is done. See :mod:`koprogo_fleet.hosts.k3s.encryption_stages` for the rules.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ from koprogo_fleet.core.errors import CommandFailed, CommandTimeout, NotConverge
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.wait import NotYet, wait_for
-from koprogo_fleet.hosts.k3s.encryption import (
-    CANARY_NAME,
-    CANARY_NAMESPACE,
+from koprogo_fleet.hosts.k3s.encryption import CANARY_NAME, CANARY_NAMESPACE, Encryption, Stage
+from koprogo_fleet.hosts.k3s.encryption_stages import (
     Await,
     Command,
     Done,
-    Encryption,
     NextStep,
     Restart,
-    Stage,
     Stop,
     key_to_replace,
     next_step,

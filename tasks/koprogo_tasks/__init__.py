@@ -30,13 +30,10 @@ if TYPE_CHECKING:
         change_encryption,
         look_at_certificates,
         look_at_encryption,
-        look_at_tokens,
-        read_token_file,
         restart_k3s,
         rotate_certificates,
-        rotate_server_token,
-        write_token_file,
     )
+    from koprogo_tasks._k3s_tokens import look_at_tokens, read_token_file, rotate_server_token, write_token_file
     from koprogo_tasks._reboot import reboot
 
 __all__ = [
@@ -92,13 +89,10 @@ __getattr__ = names_from(
             "change_encryption",
             "look_at_certificates",
             "look_at_encryption",
-            "look_at_tokens",
-            "read_token_file",
             "restart_k3s",
             "rotate_certificates",
-            "rotate_server_token",
-            "write_token_file",
         ],
+        "_k3s_tokens": ["look_at_tokens", "read_token_file", "rotate_server_token", "write_token_file"],
         "_reboot": ["reboot"],
     },
 )

@@ -1,26 +1,22 @@
-"""Rotating K3s' own secrets on a node: what it says about them, one change of them, a restart that is waited for."""
+"""Rotating K3s' certificates and encryption keys on a node: what it says, one change, a restart that is waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import CommandFailed
 from koprogo_fleet.core.events import Listener, ignore
 from koprogo_fleet.core.fleet import Fleet, Role
 from koprogo_fleet.core.permit import Action, Permit
-from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.fence import BUSY_SECONDS, guard, refusal
-from koprogo_fleet.hosts.k3s import certificates, encryption, paths, tokens
+from koprogo_fleet.hosts.k3s import certificates, encryption, paths
+from koprogo_fleet.hosts.k3s.encryption_stages import Command
 from koprogo_fleet.hosts.k3s.unit import unit_name
-from koprogo_fleet.hosts.resources import File
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.exchange import Completed
 from koprogo_fleet.ssh.failures import command_failed
-from koprogo_tasks._converge import converge
 from koprogo_tasks._k3s import k3s_ready
 from koprogo_tasks._node import node_of
 from koprogo_tasks._permit import permit_for
@@ -29,7 +25,6 @@ LOOK_SECONDS = 60.0
 COMMAND_SECONDS = 90.0
 STOP_SECONDS = 240.0
 READY_SECONDS = 300.0
-_OK = "200"
 
 _RESTART = """\
 set -eu
@@ -42,78 +37,6 @@ while [ "$(systemctl show {unit} --property=InvocationID --value)" = "$before" ]
   sleep 0.2
 done
 """
-
-
-def look_at_tokens(
-    task: Task, user: str, passwords: Mapping[str, Secret], token_file: str = paths.TOKEN, unit: str = "k3s"
-) -> Result:
-    """
-    Ask a server which of the *passwords* of *user* ("server" or "node") it accepts; changes nothing.
-
-    An agent accepts none: it only tells whether it has read its token's file.
-
-    Args:
-        task: given by Nornir.
-        user: whose passwords they are.
-        passwords: by label.
-        token_file: whose age is compared with that of the K3s that runs.
-        unit: K3s' unit on the node.
-
-    Returns:
-        Result whose *result* is a :class:`~koprogo_fleet.hosts.k3s.tokens.TokenState`.
-    """
-    done = _ask(task, tokens.look(user, passwords, token_file, unit))
-    return Result(host=task.host, result=tokens.parse_look(done.stdout.decode(errors="replace")))
-
-
-def read_token_file(task: Task, path: str = paths.TOKEN) -> Result:
-    """
-    Read a token's file on a node.
-
-    Returns:
-        Result whose *result* is a :class:`~koprogo_fleet.core.secret.Secret`.
-
-    Raises:
-        CommandFailed: there is none.
-    """
-    done = _ask(task, f"cat {path}\n".encode())
-    if done.exit_status:
-        raise command_failed(task.host.name, f"read {path}", done)
-    return Result(host=task.host, result=Secret(done.stdout.decode().strip()))
-
-
-def write_token_file(task: Task, token: Secret, path: str = paths.TOKEN, dry_run: bool | None = None) -> Result:
-    """
-    Write a token's file; K3s reads it at its next start.
-
-    Returns:
-        Result object with the following attributes set: changed, diff, differences.
-    """
-    return converge(task, [File(path, Secret(f"{token.reveal()}\n"), mode="0600")], dry_run=dry_run)
-
-
-def rotate_server_token(task: Task, current: Secret, new: Secret) -> Result:
-    """
-    Have this server put the bootstrap data under another server token, which it accepts itself from then on.
-
-    Returns:
-        Result object with the following attributes set: changed, differences.
-
-    Raises:
-        CommandFailed: it refused; whether it has done so all the same, the look tells.
-    """
-    difference = Difference(Operation.CHANGE, "server token of the cluster", "the current one", "the new one")
-    done = _change(task, "rotate the server token", difference, tokens.rotate_script(current, new))
-    body, _, status = done.stdout.decode(errors="replace").strip().rpartition("\n")
-    if status != _OK:
-        raise CommandFailed(
-            task.host.name,
-            f"rotation of the server token: K3s answered HTTP {status or 'nothing'}",
-            exit_status=done.exit_status or 1,
-            stdout=body,
-            next_step=f"on {task.host.name}: journalctl -u k3s -n 50; then the same again, which looks first",
-        )
-    return Result(host=task.host, changed=True, diff=str(difference), differences=(difference,))
 
 
 def restart_k3s(
@@ -142,7 +65,7 @@ def restart_k3s(
     difference = Difference(Operation.CHANGE, f"service {unit}", "running", f"restarted: {reason}")
     action = Action(task.host.name, f"restart {unit}", (difference,), disrupts_etcd=role is Role.SERVER)
     with permit_for(task, action) as permit:
-        _must_succeed(task, f"restart of {unit}", _run(task, permit, _RESTART.format(unit=unit), STOP_SECONDS))
+        must_succeed(task, f"restart of {unit}", _run(task, permit, _RESTART.format(unit=unit), STOP_SECONDS))
         k3s_ready(task, fleet, seconds, listener)
     return Result(host=task.host, changed=True, diff=str(difference), differences=(difference,))
 
@@ -157,7 +80,7 @@ def look_at_certificates(task: Task) -> Result:
     Raises:
         CommandFailed: K3s tells of none.
     """
-    done = _ask(task, f"{certificates.CHECK}\n".encode())
+    done = ask(task, f"{certificates.CHECK}\n".encode())
     leafs = certificates.parse(done.stdout.decode(errors="replace"))
     if not leafs:
         raise command_failed(task.host.name, "k3s certificate check", done)
@@ -185,7 +108,7 @@ def rotate_certificates(
     action = Action(task.host.name, "rotate certificates", (difference,), disrupts_etcd=role is Role.SERVER)
     with permit_for(task, action) as permit:
         done = _run(task, permit, certificates.rotate_script(unit), STOP_SECONDS)
-        _must_succeed(task, "rotation of the certificates", done)
+        must_succeed(task, "rotation of the certificates", done)
         k3s_ready(task, fleet, seconds, listener)
     return Result(host=task.host, changed=True, diff=str(difference), differences=(difference,))
 
@@ -197,11 +120,11 @@ def look_at_encryption(task: Task) -> Result:
     Returns:
         Result whose *result* is an :class:`~koprogo_fleet.hosts.k3s.encryption.Encryption`.
     """
-    done = _ask(task, encryption.LOOK.encode())
+    done = ask(task, encryption.LOOK.encode())
     return Result(host=task.host, result=encryption.parse(done.stdout.decode(errors="replace")))
 
 
-def change_encryption(task: Task, command: encryption.Command) -> Result:
+def change_encryption(task: Task, command: Command) -> Result:
     """
     Run one stage of the rotation of the encryption keys.
 
@@ -213,21 +136,22 @@ def change_encryption(task: Task, command: encryption.Command) -> Result:
     """
     difference = Difference(Operation.CHANGE, "encryption keys", "", str(command.leads_to))
     script = f"timeout 80 {paths.BINARY} {command.words} </dev/null\n"
-    _must_succeed(task, f"k3s {command.words}", _change(task, command.words, difference, script))
+    must_succeed(task, f"k3s {command.words}", change(task, command.words, difference, script))
     return Result(host=task.host, changed=True, diff=str(difference), differences=(difference,))
 
 
 def _first_end(task: Task) -> str:
-    leafs = certificates.parse(_ask(task, f"{certificates.CHECK}\n".encode()).stdout.decode(errors="replace"))
+    leafs = certificates.parse(ask(task, f"{certificates.CHECK}\n".encode()).stdout.decode(errors="replace"))
     end = certificates.earliest(leafs)
     return f"{end:%Y-%m-%d} ({(end - datetime.now(UTC)).days} days)" if end else "unknown"
 
 
-def _ask(task: Task, script: bytes) -> Completed:
+def ask(task: Task, script: bytes) -> Completed:
+    """Run *script*, which changes nothing, as root."""
     return session_for(task.host, task.nornir.config).run_as_root("sh -s", stdin=script, timeout=LOOK_SECONDS)
 
 
-def _change(task: Task, what: str, difference: Difference, script: str) -> Completed:
+def change(task: Task, what: str, difference: Difference, script: str) -> Completed:
     """Run *script* with leave to change the node; how it ended is for the caller to judge."""
     with permit_for(task, Action(task.host.name, what, (difference,))) as permit:
         return _run(task, permit, script, COMMAND_SECONDS)
@@ -243,6 +167,7 @@ def _run(task: Task, permit: Permit, script: str, seconds: float) -> Completed:
     return done
 
 
-def _must_succeed(task: Task, what: str, done: Completed) -> None:
+def must_succeed(task: Task, what: str, done: Completed) -> None:
+    """Raise CommandFailed unless it ended well."""
     if done.exit_status:
         raise command_failed(task.host.name, what, done)

@@ -7,18 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from koprogo_fleet.hosts.k3s.encryption import (
+from koprogo_fleet.hosts.k3s.encryption import Encryption, Stage, parse
+from koprogo_fleet.hosts.k3s.encryption_stages import (
     Await,
     Command,
     Done,
-    Encryption,
     NextStep,
     Restart,
-    Stage,
     Stop,
     key_to_replace,
     next_step,
-    parse,
 )
 
 OLD, NEW = "AES-CBC aescbckey", "AES-CBC aescbckey-2026"
