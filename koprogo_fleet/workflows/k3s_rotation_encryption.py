@@ -37,6 +37,8 @@ PHASE = "Encryption"
 OLD_KEY = "old_key"
 STAGE_SECONDS = 60.0
 """For a stage to be seen after its command, and for a server to show its stage after a start."""
+SETTLE_SECONDS = 5.0
+"""A server's files change one after the other: for a moment they do not fit each other."""
 CANARY_SECONDS = 30.0
 """For a server that is busy; nothing is done meanwhile."""
 REENCRYPT_SECONDS = 1800.0
@@ -66,9 +68,7 @@ class EncryptionRotation:
 
     def look(self) -> None:
         """Ask every server for its stage and keys; refuse at once what must not be begun, or gone on with."""
-        servers = self._ask()
-        step = next_step(servers, old_key=self._old_key())
-        _refuse(step)
+        servers, step = self._decide(self._ask)
         for name, found in servers.items():
             keys = ", ".join([f"{found.active} writes", *(f"{key} reads" for key in found.inactive)])
             self.run.listener(Note(f"{name}: stage {found.stage}: {keys}"))
@@ -103,9 +103,7 @@ class EncryptionRotation:
         """Do the one step that may come next, look, and so on until nothing is left."""
         told = ""
         for _ in range(LARGEST_NUMBER_OF_STEPS + 6 * len(self._servers)):
-            servers = self._ask_whole()
-            step = next_step(servers, old_key=self._old_key())
-            _refuse(step)
+            servers, step = self._decide(self._ask_whole)
             stages = ", ".join(f"{name} {found.stage}" for name, found in servers.items())
             if stages != told:
                 self.run.listener(Note(f"stages: {stages}"))
@@ -152,6 +150,32 @@ class EncryptionRotation:
         names = self._servers
         found = self.run.on_hosts(names, PHASE, look_at_encryption)
         return {name: found[name].value for name in names}
+
+    def _decide(self, ask: Callable[[], Mapping[str, Encryption]]) -> tuple[Mapping[str, Encryption], NextStep]:
+        """
+        Look, and say what comes next.
+
+        Raises:
+            NotConverged: nothing may be done, and that was no moment in which a server was just writing its files.
+        """
+        seen: list[Stop] = []
+
+        def look() -> tuple[Mapping[str, Encryption], NextStep]:
+            servers = ask()
+            step = next_step(servers, old_key=self._old_key())
+            if isinstance(step, Stop):
+                seen.append(step)
+                raise NotYet(step.reason)
+            return servers, step
+
+        try:
+            return wait_for("servers that belong together", look, seconds=SETTLE_SECONDS, listener=self.run.listener)
+        except WaitTimeout as error:
+            raise NotConverged(
+                seen[-1].reason,
+                cause="going on could leave Secrets that no server can read; nothing was changed",
+                next_step=seen[-1].next_step,
+            ) from error
 
     def _ask_whole(self) -> Mapping[str, Encryption]:
         """
@@ -227,12 +251,3 @@ class EncryptionRotation:
                 raise NotYet(found.error or f"the canary Secret: {found.canary[:100]}")
 
         wait_for(f"{host} to tell its stage", look, seconds=STAGE_SECONDS, listener=self.run.listener)
-
-
-def _refuse(step: NextStep) -> None:
-    if isinstance(step, Stop):
-        raise NotConverged(
-            step.reason,
-            cause="going on could leave Secrets that no server can read; nothing was changed",
-            next_step=step.next_step,
-        )
