@@ -121,6 +121,21 @@ def written_with(fleet: Fleet) -> str:
     return fleet.on(SERVERS[0], f"{ETCD} get {path} --print-value-only | head -c 60 | tr -cd '[:print:]'")
 
 
+def test_the_server_token(small: Fleet) -> None:
+    """All servers accept the new token alone, Vault has both, a plan knows no difference; a node can still restart."""
+    before, version = stored(small)
+
+    rotate(small, "token")
+
+    after, newer = stored(small)
+    assert newer == version + 2
+    assert before["server"] != after["server"]
+    assert set(after) == {"server", "agent"}
+    small.on(SERVERS[1], "timeout 120 systemctl restart k3s")
+    assert_well(small)
+
+
+@pytest.mark.exhaustive
 def test_the_encryption_keys(small: Fleet) -> None:
     """Every Secret is written with the new key, all servers have it and no other, and none was ever unreadable."""
     before = str(keys(small, SERVERS[0])["activekey"])
@@ -134,21 +149,6 @@ def test_the_encryption_keys(small: Fleet) -> None:
     assert before != active
     assert not any(item.get("inactivekeys") for item in found)
     assert written_with(small).startswith(f"k8s:enc:aescbc:v1:{active.partition(' ')[2]}:"), told
-    assert_well(small)
-
-
-@pytest.mark.exhaustive
-def test_the_server_token(small: Fleet) -> None:
-    """All servers accept the new token alone, Vault has both, a plan knows no difference; a node can still restart."""
-    before, version = stored(small)
-
-    rotate(small, "token")
-
-    after, newer = stored(small)
-    assert newer == version + 2
-    assert before["server"] != after["server"]
-    assert set(after) == {"server", "agent"}
-    small.on(SERVERS[1], "timeout 120 systemctl restart k3s")
     assert_well(small)
 
 
