@@ -7,12 +7,13 @@ import sys
 
 import typer
 
-from koprogo_fleet.cli import k3s_upgrade
+from koprogo_fleet.cli import k3s_rotate, k3s_upgrade
 from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Inventory, Json, Target
 from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
 
 app = typer.Typer(help="K3s on the fleet's nodes.", no_args_is_help=True)
 app.command("upgrade")(k3s_upgrade.upgrade)
+app.add_typer(k3s_rotate.app, name="rotate")
 
 
 @app.command()

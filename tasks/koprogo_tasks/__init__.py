@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from koprogo_tasks._k3s_download import Download, download_k3s
     from koprogo_tasks._k3s_observed import k3s_observed
     from koprogo_tasks._k3s_report import k3s_report
+    from koprogo_tasks._k3s_rotation import (
+        change_encryption,
+        look_at_certificates,
+        look_at_encryption,
+        restart_k3s,
+        rotate_certificates,
+    )
+    from koprogo_tasks._k3s_tokens import look_at_tokens, read_token_file, rotate_server_token, write_token_file
     from koprogo_tasks._k3s_upgrade import roll_back_k3s, stage_k3s, switch_k3s
     from koprogo_tasks._node_life import clean_k3s, give_up_founding, k3s_presence, remove_etcd_member, stop_k3s
     from koprogo_tasks._reboot import reboot
@@ -39,6 +47,7 @@ __all__ = [
     "Download",
     "Passwords",
     "baseline",
+    "change_encryption",
     "check_claim",
     "claim",
     "clean_k3s",
@@ -57,15 +66,23 @@ __all__ = [
     "k3s_ready",
     "k3s_release",
     "k3s_report",
+    "look_at_certificates",
+    "look_at_encryption",
+    "look_at_tokens",
     "push_k3s_artifacts",
     "read_cluster_tokens",
     "read_kubeconfig",
+    "read_token_file",
     "reboot",
     "remove_etcd_member",
+    "restart_k3s",
     "roll_back_k3s",
+    "rotate_certificates",
+    "rotate_server_token",
     "stage_k3s",
     "stop_k3s",
     "switch_k3s",
+    "write_token_file",
 ]
 
 __getattr__ = names_from(
@@ -91,6 +108,14 @@ __getattr__ = names_from(
         "_k3s_download": ["Download", "download_k3s"],
         "_k3s_observed": ["k3s_observed"],
         "_k3s_report": ["k3s_report"],
+        "_k3s_rotation": [
+            "change_encryption",
+            "look_at_certificates",
+            "look_at_encryption",
+            "restart_k3s",
+            "rotate_certificates",
+        ],
+        "_k3s_tokens": ["look_at_tokens", "read_token_file", "rotate_server_token", "write_token_file"],
         "_k3s_upgrade": ["roll_back_k3s", "stage_k3s", "switch_k3s"],
         "_node_life": ["clean_k3s", "give_up_founding", "k3s_presence", "remove_etcd_member", "stop_k3s"],
         "_reboot": ["reboot"],

@@ -19,6 +19,12 @@ from koprogo_fleet.hosts.k3s import paths
 ETCD_CURL = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
 """What curl needs to ask the member on its own host."""
 
+
+def curl_etcd(arguments: str) -> str:
+    """Return sh that asks this server's etcd, and prints its answer as one line."""
+    return f"{{ curl --silent --max-time 6 {ETCD_CURL} {arguments} 2>/dev/null | tr -d '\\n'; echo; }}"
+
+
 LOOK = f"""\
 curl_etcd() {{ curl --silent --max-time 6 {ETCD_CURL} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
 systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo

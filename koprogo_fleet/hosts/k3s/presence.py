@@ -15,14 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from koprogo_fleet.hosts.k3s import paths
+from koprogo_fleet.hosts.k3s.health import ETCD_CURL
 
 NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105 - a path
 KUBELET_CERTIFICATE = f"{paths.DATA}/agent/client-kubelet.crt"
-_ETCD = (
-    f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt"
-    f" --key {paths.ETCD_TLS}/server-client.key"
-)
-CURL_ETCD = f"curl_etcd() {{ curl --silent --max-time 6 {_ETCD} \"$@\" 2>/dev/null | tr -d '\\n'; echo; }}\n"
+CURL_ETCD = f"curl_etcd() {{ curl --silent --max-time 6 {ETCD_CURL} \"$@\" 2>/dev/null | tr -d '\\n'; echo; }}\n"
 """sh: a function that asks this server's own etcd, through its JSON gateway."""
 
 _LIST = "https://127.0.0.1:2379/v3/cluster/member/list"

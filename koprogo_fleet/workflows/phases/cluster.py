@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from koprogo_fleet.core.contradictions import JOIN_TOKENS
 from koprogo_fleet.core.diff import Difference, Operation
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.fleet import Role
@@ -30,6 +31,9 @@ from koprogo_tasks import (
 
 PHASE = "K3s"
 TOKEN_NAMES = ("server", "agent")
+PENDING = "_next"
+"""Ends the key in Vault under which a token waits that a rotation is about to give to the cluster."""
+ROTATED_BY = {"server": "token", "agent": "agent-token"}
 PASSWORD_LENGTH = 48
 READY_SECONDS = 300.0
 NOT_YET = "the other nodes join once the first server runs: not planned yet"
@@ -140,6 +144,12 @@ def _passwords(run: Context) -> Tokens:
     path = f"{run.fleet.vault.folder}/{JOIN_TOKENS}"
     stored = run.vault.read(path)
     values = dict(stored.values) if stored else {}
+    if pending := [name for name in TOKEN_NAMES if name + PENDING in values]:
+        raise InputError(
+            f"the K3s {pending[0]} token is being rotated: Vault has the next one beside it ({path})",
+            cause="the run that rotates it was interrupted; which of the two the servers want is not settled",
+            next_step=f"koprogo-fleet k3s rotate {ROTATED_BY[pending[0]]}, which goes on; then the same again",
+        )
     if missing := [name for name in TOKEN_NAMES if name not in values]:
         values |= {name: random_password(PASSWORD_LENGTH) for name in missing}
         if not run.dry_run:

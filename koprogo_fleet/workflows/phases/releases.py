@@ -53,7 +53,9 @@ def pushed_artifacts_of(run: Context, release: str) -> tuple[Artifact, ...]:
     wanted = _section(run, release)
     binary = run.target.k3s(run.fleet.model_copy(update={"k3s": wanted}))
     run.listener(Note(f"k3s is {binary.origin}"))
-    archives = [*image_archives(run), *release_images(wanted, binary, run.listener)]
+    archives = list(image_archives(run))
+    if wanted.install == "airgap":
+        archives += release_images(wanted, binary, run.listener)
     return (Artifact(binary.path, paths.BINARY, binary.sha256), *_images(archives))
 
 

@@ -11,13 +11,13 @@ from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.lab.standin.node.front import SUPERVISOR_PROTOCOL, Destination, destination, listen
 
 
-def _greeting(*protocols: str) -> bytes:
+def _greeting(*protocols: str, name: str = "k3s.example") -> bytes:
     """Return a real client's first message."""
     context = ssl.create_default_context()
     if protocols:
         context.set_alpn_protocols(list(protocols))
     outgoing = ssl.MemoryBIO()
-    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="k3s.example")
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     return outgoing.read()
@@ -28,6 +28,8 @@ def _greeting(*protocols: str) -> bytes:
     [
         (_greeting(SUPERVISOR_PROTOCOL), Destination.SUPERVISOR),
         (_greeting("h2", "http/1.1"), Destination.API_SERVER),
+        (_greeting("h2", "http/1.1", name="localhost"), Destination.SUPERVISOR),
+        (_greeting("h2", name="localhost.example"), Destination.API_SERVER),
         (_greeting(), Destination.API_SERVER),
         (b"GET /v1/cert.pem HTTP/1.1\r\n", Destination.SEALING),
     ],

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -18,6 +19,8 @@ from koprogo_fleet.core.files import write_atomically
 
 CA_DAYS = 3650
 LEAF_DAYS = 365
+RENEW_DAYS = 120
+"""A leaf with less than this is renewed at a start (K3s' documentation, "certificate"; 90 before May 2025)."""
 SKEW = dt.timedelta(hours=1)
 """How far before now a certificate is valid: a node's clock may be behind."""
 
@@ -64,6 +67,24 @@ class Authority:
             write_atomically(certificate_file, _pem(builder.sign(key, hashes.SHA256())))
         return cls(certificate_file)
 
+    def keep(self, certificate_file: Path, subject: Subject) -> None:
+        """Write a certificate for *subject* unless the one that is there lasts, and is for the same names and by us."""
+        if not (certificate_file.with_suffix(".key").exists() and self._still_good(certificate_file, subject)):
+            self.issue(certificate_file, subject)
+
+    def _still_good(self, certificate_file: Path, subject: Subject) -> bool:
+        try:
+            present = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+            self._key.public_key().verify(present.signature, present.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+        except (OSError, ValueError, InvalidSignature):
+            return False
+        try:
+            names = list(present.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        except x509.ExtensionNotFound:
+            names = []
+        lasts = end_of(present) - dt.datetime.now(dt.UTC) > dt.timedelta(days=RENEW_DAYS)
+        return lasts and present.subject == subject.x509_name and set(names) == set(_names(subject.names))
+
     def issue(self, certificate_file: Path, subject: Subject) -> None:
         """Write a new key and certificate for *subject*; the CA's certificate follows it in the file."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -97,6 +118,13 @@ class Authority:
         if subject.names:
             builder = builder.add_extension(x509.SubjectAlternativeName(_names(subject.names)), critical=False)
         return _pem(builder.sign(self._key, hashes.SHA256())) + self.certificate_pem
+
+
+def end_of(certificate: x509.Certificate) -> dt.datetime:
+    """Return until when a certificate is valid; Debian 12's cryptography knows the older of the two attributes only."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_after_utc
+    return certificate.not_valid_after.replace(tzinfo=dt.UTC)
 
 
 def ensure_private_key(file: Path) -> ec.EllipticCurvePrivateKey:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 
 from koprogo_fleet.core.errors import InputError, KoprogoError
-from koprogo_fleet.lab.standin.node import config
+from koprogo_fleet.lab.standin.node import admin_commands, certificate_commands, config
 from koprogo_fleet.lab.standin.node.agent import K3sAgent
 from koprogo_fleet.lab.standin.node.containerd import ctr_command
 from koprogo_fleet.lab.standin.node.layout import KUBECONFIG
 from koprogo_fleet.lab.standin.node.log import log, to_stderr
 from koprogo_fleet.lab.standin.node.programs import kubernetes_version, program
 from koprogo_fleet.lab.standin.node.release import VERSION
-from koprogo_fleet.lab.standin.node.server import K3sServer, encryption_status
+from koprogo_fleet.lab.standin.node.server import K3sServer
 from koprogo_fleet.lab.standin.node.settings import Settings, settings_from
 
 USAGE = """\
@@ -29,8 +28,9 @@ COMMANDS:
    agent                   Run node agent
    kubectl                 Run kubectl
    ctr                     Run ctr
-   token generate          Generate and print a bootstrap token
-   secrets-encrypt status  Print current status of secrets encryption
+   token                   create, delete, generate, list: bootstrap tokens; rotate: the server token
+   secrets-encrypt         status, enable, disable, prepare, rotate, reencrypt, rotate-keys
+   certificate             check, rotate: this node's leaf certificates
 
 OPTIONS:
    --version, -v           print the version
@@ -59,10 +59,12 @@ def _dispatch(arguments: Sequence[str]) -> int:
             os.execv(program("kubectl"), ["kubectl", *rest])  # noqa: S606 - it takes our place
         case ["ctr", *rest]:
             os.execvp("ctr", [*ctr_command(), *rest])  # noqa: S606 - it takes our place
-        case ["token", "generate"]:
-            sys.stdout.write(f"{secrets.token_hex(3)}.{secrets.token_hex(8)}\n")
-        case ["secrets-encrypt", "status", *_]:
-            sys.stdout.write(encryption_status(settings_from("server", config.load("server", [], os.environ))))
+        case ["token", name, *rest]:
+            admin_commands.token(name, rest, os.environ)
+        case ["secrets-encrypt", name, *rest]:
+            admin_commands.secrets_encrypt(name, rest, os.environ)
+        case ["certificate", name, *rest]:
+            certificate_commands.certificate(name, rest)
         case [] | ["help" | "--help" | "-h", *_]:
             sys.stdout.write(USAGE)
         case _:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from koprogo_fleet.core.errors import KubernetesError
@@ -20,6 +22,11 @@ READY_SECONDS = 180
 LOCAL_API = f"https://{LOCAL_API_ADDRESS}:{API_PORT}"
 INSECURE_PORTS_UNTIL = 22
 """The last minor version whose components serve plain HTTP unless told ``--port=0``."""
+
+RELOADS_ENCRYPTION_SINCE = 26
+"""The first minor version whose API server can read its encryption configuration again while it runs."""
+RELOAD_SECONDS = 70
+"""It looks once a minute."""
 
 PATIENT_ELECTION = {
     "leader-elect-lease-duration": "20s",
@@ -56,10 +63,34 @@ class ControlPlane:
             WaitTimeout: it did not become ready.
         """
         self.api_server.start()
+        self._wait_until_ready(self.api_server.require_running)
+        self.controller_manager.start()
+        self.scheduler.start()
+
+    def reload_encryption(self) -> None:
+        """
+        Return when the API server has read its encryption configuration again: old ones are restarted for it.
+
+        Raises:
+            WaitTimeout: it did not become ready again.
+        """
+        if minor_version() >= RELOADS_ENCRYPTION_SINCE:
+            time.sleep(RELOAD_SECONDS)
+            return
+        before = self.api_server.failures
+
+        def ended() -> None:
+            if self.api_server.failures == before:
+                raise NotYet("it has not ended yet")
+
+        self.api_server.restart()
+        self._wait_until_ready(ended)
+
+    def _wait_until_ready(self, require_running: Callable[[], None]) -> None:
         api = self.api()
 
         def observe() -> None:
-            self.api_server.require_running()
+            require_running()
             try:
                 answer = api.call("GET", "/readyz")
             except KubernetesError as error:
@@ -68,8 +99,6 @@ class ControlPlane:
                 raise NotYet(f"{answer.status}: {answer.body.decode(errors='replace')[-200:]}")
 
         wait_for("kube-apiserver ready", observe, seconds=READY_SECONDS, interval=0.5)
-        self.controller_manager.start()
-        self.scheduler.start()
 
     def _api_server(self) -> list[str | Path]:
         settings, tls = self._settings, self._tls
@@ -113,6 +142,8 @@ class ControlPlane:
         }
         if settings.layout.encryption_config.exists():
             flags["encryption-provider-config"] = settings.layout.encryption_config
+            if minor_version() >= RELOADS_ENCRYPTION_SINCE:
+                flags["encryption-provider-config-automatic-reload"] = "true"
         return self._command("kube-apiserver", flags)
 
     def _controller_manager(self) -> list[str | Path]:

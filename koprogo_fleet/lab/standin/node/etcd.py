@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import subprocess
@@ -104,6 +105,22 @@ class Etcd:
         """Take a member out of the cluster."""
         self._ctl(LOCAL, "member", "remove", f"{member.id:x}")
 
+    def values(self, prefix: str) -> dict[str, str]:
+        """Return the keys that begin with *prefix*, and their values."""
+        document = json.loads(self._ctl(LOCAL, "get", "--prefix", prefix, "--write-out=json"))
+        return {
+            base64.b64decode(item["key"]).decode(): base64.b64decode(item["value"]).decode()
+            for item in document.get("kvs", ())
+        }
+
+    def put(self, key: str, value: str) -> None:
+        """Write one key; its value goes through stdin."""
+        self._ctl(LOCAL, "put", key, stdin=value)
+
+    def delete(self, key: str) -> None:
+        """Delete one key."""
+        self._ctl(LOCAL, "del", key)
+
     def is_voter(self) -> bool:
         """Say whether this member is healthy and votes."""
         mine = [member for member in self.members() if member.name == self.name]
@@ -191,7 +208,7 @@ class Etcd:
             command += [f"--initial-cluster-state={state}", f"--initial-cluster={cluster}"]
         return command
 
-    def _ctl(self, endpoint: str, *arguments: str) -> str:
+    def _ctl(self, endpoint: str, *arguments: str, stdin: str = "") -> str:
         command = [
             "etcdctl",
             f"--endpoints={endpoint}",
@@ -204,7 +221,7 @@ class Etcd:
         environment = {"ETCDCTL_API": "3", "PATH": "/usr/local/bin:/usr/bin:/bin"}
         try:
             completed = subprocess.run(
-                command, capture_output=True, text=True, timeout=15, check=False, env=environment
+                command, input=stdin, capture_output=True, text=True, timeout=15, check=False, env=environment
             )
         except subprocess.TimeoutExpired as error:
             raise KubernetesError(f"etcdctl {arguments[0]} {arguments[1]}: no end after 15 s") from error

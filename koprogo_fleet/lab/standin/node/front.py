@@ -1,8 +1,9 @@
 """
 Port 6443 of a server: the supervisor and the API server behind one port, as in K3s.
 
-A client that wants the supervisor says so in its TLS greeting (ALPN ``k3s-supervisor``); every other TLS connection is
-joined to the API server untouched, so that client certificates work end to end. Plain HTTP is for the lab's sealing
+A client that wants the supervisor says so in its TLS greeting (ALPN ``k3s-supervisor``), or calls the server "localhost";
+every other TLS connection is joined to the API server untouched, so that client certificates work end to end. (K3s itself
+ends all TLS, and tells requests by their path: there both are to be had by any name.) Plain HTTP is for the lab's sealing
 controller: the API servers' service proxy reaches it through the one port that is open between servers.
 """
 
@@ -21,7 +22,11 @@ from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.splice import connect, splice
 
 SUPERVISOR_PROTOCOL = "k3s-supervisor"
-_MARK = bytes([len(SUPERVISOR_PROTOCOL)]) + SUPERVISOR_PROTOCOL.encode()
+LOCAL_NAME = "localhost"
+_MARKS = (
+    bytes([len(SUPERVISOR_PROTOCOL)]) + SUPERVISOR_PROTOCOL.encode(),
+    b"\x00" + len(LOCAL_NAME).to_bytes(2, "big") + LOCAL_NAME.encode(),  # the server's name, in RFC 6066's words
+)
 
 TLS_HANDSHAKE = 22
 RECORD_HEADER = 5
@@ -48,7 +53,8 @@ def destination(greeting: bytes) -> Destination | None:
     whole = RECORD_HEADER + int.from_bytes(greeting[3:5], "big")
     if len(greeting) < min(whole, LARGEST_GREETING):
         return None
-    return Destination.SUPERVISOR if _MARK in greeting[:whole] else Destination.API_SERVER
+    wanted = any(mark in greeting[:whole] for mark in _MARKS)
+    return Destination.SUPERVISOR if wanted else Destination.API_SERVER
 
 
 _UPSTREAM = {

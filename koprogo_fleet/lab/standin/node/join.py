@@ -13,7 +13,7 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.lab.standin.node.certificates import certificate_request, ensure_private_key
 from koprogo_fleet.lab.standin.node.front import SUPERVISOR_PROTOCOL
 from koprogo_fleet.lab.standin.node.tokens import Token
-from koprogo_fleet.lab.standin.node.wire import Answer, Client
+from koprogo_fleet.lab.standin.node.wire import TIMEOUT_SECONDS, Answer, Client
 
 
 class Server:
@@ -23,12 +23,13 @@ class Server:
     Args:
         host: where to connect, which for an agent is its own load balancer.
         user: whose password the token's is, where the token does not say: "server" or "node".
+        seconds: how long one answer may take.
 
     Raises:
         KubernetesError: no answer, another cluster's CA, or a certificate that the CA has not signed.
     """
 
-    def __init__(self, host: str, port: int, token: Token, *, user: str) -> None:
+    def __init__(self, host: str, port: int, token: Token, *, user: str, seconds: float = TIMEOUT_SECONDS) -> None:
         with closing(Client(host, port, _context(None))) as stranger:
             try:
                 self.ca_pem = stranger.call("GET", "/cacerts").success()
@@ -37,7 +38,7 @@ class Server:
         token.check_ca(self.ca_pem)
         credentials = f"{token.user or user}:{token.password.reveal()}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
-        self._client = Client(host, port, _context(self.ca_pem), headers)
+        self._client = Client(host, port, _context(self.ca_pem), headers, seconds)
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
@@ -46,6 +47,10 @@ class Server:
     def get(self, path: str) -> Answer:
         """Ask for *path* with the token's password."""
         return self._client.call("GET", path)
+
+    def put(self, path: str, body: bytes) -> Answer:
+        """Send *body* to *path* with the token's password."""
+        return self._client.call("PUT", path, body)
 
     def certify(self, path: str, certificate_file: Path, headers: Mapping[str, str]) -> None:
         """

@@ -55,6 +55,11 @@ class Layout:
         return self.credentials / "encryption-config.json"
 
     @property
+    def encryption_state(self) -> Path:
+        """The stage of the keys' rotation, and the hash of the configuration that belongs to it."""
+        return self.credentials / "encryption-state.json"
+
+    @property
     def server_token(self) -> Path:
         """The whole token (K10…) that lets servers join."""
         return self.data_dir / "server/token"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
-import secrets
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.lab.standin.node import tokens
@@ -19,7 +16,7 @@ AUTHORITIES = ("server-ca", "client-ca", "request-header-ca", "etcd/server-ca", 
 SHARED = tuple(
     f"tls/{name}" for name in (*(f"{ca}{end}" for ca in AUTHORITIES for end in (".crt", ".key")), "service.key")
 )
-"""Files below ``server/`` that every server of a cluster has in common; the encryption configuration is one more."""
+"""Files below ``server/`` that every server of a cluster has in common; those of the encryption are two more."""
 
 MASTERS = "system:masters"
 
@@ -37,13 +34,13 @@ class Pki:
         ensure_private_key(layout.tls / "service.key")
 
     def issue_all(self, settings: Settings) -> None:
-        """Write this server's certificates anew: they are renewed at each start, for the names of today's settings."""
+        """Make sure of this server's certificates: those that run out, or are for other names than today's, are renewed."""
         tls, etcd_tls, node = self._layout.tls, self._layout.etcd_tls, settings.node_name
         local = ("localhost", node, "127.0.0.1", LOCAL_API_ADDRESS, settings.node_ip)
         domain = settings.network.domain
         service = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}")
         api_names = (*local, *service, str(settings.network.api_service), *settings.names)
-        self.server.issue(tls / "serving-kube-apiserver.crt", Subject("kube-apiserver", names=api_names))
+        self.server.keep(tls / "serving-kube-apiserver.crt", Subject("kube-apiserver", names=api_names))
         for file, name, group in (
             ("client-admin", "system:admin", MASTERS),
             ("client-supervisor", "system:k3s-supervisor", MASTERS),
@@ -51,11 +48,11 @@ class Pki:
             ("client-controller", "system:kube-controller-manager", None),
             ("client-scheduler", "system:kube-scheduler", None),
         ):
-            self.client.issue(tls / f"{file}.crt", Subject(name, group))
-        self.request_header.issue(tls / "client-auth-proxy.crt", Subject("system:auth-proxy"))
-        self.etcd.issue(etcd_tls / "server-client.crt", Subject("etcd-server", names=local))
-        self.etcd.issue(etcd_tls / "client.crt", Subject("etcd-client"))
-        self.etcd_peer.issue(etcd_tls / "peer-server-client.crt", Subject("etcd-peer", names=local))
+            self.client.keep(tls / f"{file}.crt", Subject(name, group))
+        self.request_header.keep(tls / "client-auth-proxy.crt", Subject("system:auth-proxy"))
+        self.etcd.keep(etcd_tls / "server-client.crt", Subject("etcd-server", names=local))
+        self.etcd.keep(etcd_tls / "client.crt", Subject("etcd-client"))
+        self.etcd_peer.keep(etcd_tls / "peer-server-client.crt", Subject("etcd-peer", names=local))
 
 
 def exists(layout: Layout) -> bool:
@@ -67,31 +64,18 @@ def export_shared(layout: Layout) -> dict[str, str]:
     """Return the files that a joining server needs, by their path below ``server/``, in base64."""
     root = layout.data_dir / "server"
     files = [root / name for name in SHARED]
-    if layout.encryption_config.exists():
-        files.append(layout.encryption_config)
+    files += [file for file in (layout.encryption_config, layout.encryption_state) if file.exists()]
     return {str(file.relative_to(root)): base64.b64encode(file.read_bytes()).decode() for file in files}
 
 
 def import_shared(layout: Layout, files: Mapping[str, str]) -> None:
     """Write what the first server exported; nothing but the known names is accepted."""
     root = layout.data_dir / "server"
-    for name in (*SHARED, str(layout.encryption_config.relative_to(root))):
+    encryption = (layout.encryption_config, layout.encryption_state)
+    for name in (*SHARED, *(str(file.relative_to(root)) for file in encryption)):
         if name in files:
             mode = 0o644 if name.endswith(".crt") else 0o600
             write_atomically(root / name, base64.b64decode(files[name]), mode=mode)
-
-
-def ensure_encryption_config(layout: Layout) -> Path:
-    """Return the API server's encryption configuration (AES-CBC, a random key); make it where there is none."""
-    if not layout.encryption_config.exists():
-        key = {"name": "aescbckey", "secret": base64.b64encode(secrets.token_bytes(32)).decode()}
-        document = {
-            "kind": "EncryptionConfiguration",
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "resources": [{"resources": ["secrets"], "providers": [{"aescbc": {"keys": [key]}}, {"identity": {}}]}],
-        }
-        write_atomically(layout.encryption_config, json.dumps(document), mode=0o600)
-    return layout.encryption_config
 
 
 def write_tokens(settings: Settings, server_password: str, agent_password: str, ca: bytes) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict
 
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.lab.standin.node import kubeconfig, pki, tokens
+from koprogo_fleet.lab.standin.node import encryption, kubeconfig, pki, tokens
 from koprogo_fleet.lab.standin.node.belonging import Watch
+from koprogo_fleet.lab.standin.node.bootstrap_data import BootstrapData
 from koprogo_fleet.lab.standin.node.certificates import Subject
 from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
+from koprogo_fleet.lab.standin.node.encryption_rotation import EncryptionRotation
 from koprogo_fleet.lab.standin.node.etcd import Etcd
 from koprogo_fleet.lab.standin.node.front import EVERYWHERE, Front, listen
 from koprogo_fleet.lab.standin.node.join import Server
@@ -31,6 +34,7 @@ from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
 from koprogo_fleet.lab.standin.node.sealing_objects import pod as sealing_pod
+from koprogo_fleet.lab.standin.node.server_requests import ServerRequests
 from koprogo_fleet.lab.standin.node.settings import KEY_OF, Settings, server_port
 from koprogo_fleet.lab.standin.node.supervisor import NODE_GROUP, Supervisor
 from koprogo_fleet.lab.standin.node.wire import Api
@@ -65,17 +69,23 @@ class K3sServer:
         agent_password = settings.agent_token.password if settings.agent_token else password
         authorities = Pki(layout)
         if settings.secrets_encryption:
-            pki.ensure_encryption_config(layout)
+            encryption.ensure(layout)
         authorities.issue_all(settings)
         ca = authorities.server.certificate_pem
-        pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
         self._write_node_certificates(authorities)
         passwords = {"server": password, "node": agent_password}
-        supervisor = Supervisor(layout, authorities, settings.network, passwords, self._control_plane.api)
+        data = BootstrapData(layout, self._etcd)
+        rotation = self._encryption_rotation(passwords, data)
+        requests = ServerRequests(settings, passwords, ca, data, rotation)
+        supervisor = Supervisor(
+            layout, authorities, settings.network, passwords, self._control_plane.api, requests.routes
+        )
         Front(listener, supervisor.serve).start()
 
         self._etcd.start(self._member_to_join())
         log.info("etcd is up, with a quorum")
+        data.reconcile(password)
+        pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
         self._control_plane.start()
         log.info("Kube API server is now running")
         kubeconfig.for_people(
@@ -90,7 +100,7 @@ class K3sServer:
         log.info("k3s is up and running")
         write_atomically(layout.pod_manifests / "sealed-secrets.json", json.dumps(sealing_pod(SANDBOX_IMAGE)))
         self._node.start(self._stopping)
-        self._start_loops()
+        self._start_loops(rotation)
 
     def stop(self) -> None:
         """Take every component down, the node's first and etcd last; pods go on."""
@@ -103,11 +113,11 @@ class K3sServer:
     def _bootstrap(self) -> Secret:
         """Make sure of the cluster's authorities and return the servers' password."""
         given = self._settings.token
-        if pki.exists(self._layout) and self._layout.server_token.exists():
-            stored = tokens.parse(self._layout.server_token.read_text())
-            if given and given.password != stored.password:
-                raise KubernetesError("bootstrap data already found and encrypted with different token")
-            return stored.password
+        if pki.exists(self._layout) and self._etcd.has_data:
+            if given is None and self._layout.server_token.exists():
+                return tokens.parse(self._layout.server_token.read_text()).password
+            if given:  # whether it is the right one, the bootstrap data in etcd will tell
+                return given.password
         if self._settings.server:
             return self._fetch_shared(self._settings.server)
         if given and given.ca_hash and not pki.exists(self._layout):
@@ -141,18 +151,36 @@ class K3sServer:
         node = settings.node_name
         write_atomically(agent / "server-ca.crt", authorities.server.certificate_pem)
         write_atomically(agent / "client-ca.crt", authorities.client.certificate_pem)
-        authorities.client.issue(agent / "client-kubelet.crt", Subject(f"system:node:{node}", NODE_GROUP))
-        authorities.client.issue(agent / "client-kube-proxy.crt", Subject("system:kube-proxy"))
+        authorities.client.keep(agent / "client-kubelet.crt", Subject(f"system:node:{node}", NODE_GROUP))
+        authorities.client.keep(agent / "client-kube-proxy.crt", Subject("system:kube-proxy"))
         names = (node, "localhost", "127.0.0.1", settings.node_ip)
-        authorities.server.issue(agent / "serving-kubelet.crt", Subject(node, names=names))
+        authorities.server.keep(agent / "serving-kubelet.crt", Subject(node, names=names))
 
     def _node_api(self) -> Api:
         return self._control_plane.api()
 
-    def _start_loops(self) -> None:
+    def _encryption_rotation(self, passwords: Mapping[str, Secret], data: BootstrapData) -> EncryptionRotation:
+        plane = self._control_plane
+        return EncryptionRotation(
+            self._layout,
+            self._settings.node_name,
+            plane.api,
+            lambda: data.save(passwords["server"]),
+            plane.reload_encryption,
+        )
+
+    def _start_loops(self, rotation: EncryptionRotation) -> None:
         api = self._control_plane.api
         membership = Membership(self._settings, self._etcd, api)
-        every(DESCRIBE_SECONDS, "node description", membership.describe_self, self._stopping)
+        announced = threading.Event()
+
+        def describe() -> None:
+            membership.describe_self()
+            if not announced.is_set():
+                rotation.announce()
+                announced.set()
+
+        every(DESCRIBE_SECONDS, "node description", describe, self._stopping)
         watch = Watch(self._etcd.name, self._etcd.peer_url, lambda: self._etcd.child.failures, self._etcd.members)
         every(WATCH_SECONDS, "membership", watch.look, self._stopping)
         every(DESCRIBE_SECONDS, "node password", NodePassword(self._settings.node_name, api).ensure, self._stopping)
@@ -169,17 +197,3 @@ class K3sServer:
             membership.clean_up()
 
         every(LEADER_SECONDS, "leader", lead, self._stopping)
-
-
-def encryption_status(settings: Settings) -> str:
-    """Return what ``k3s secrets-encrypt status`` prints."""
-    file = settings.layout.encryption_config
-    if not file.exists():
-        return "Encryption Status: Disabled, no configuration file found\n"
-    providers = json.loads(file.read_text())["resources"][0]["providers"]
-    names = [key["name"] for key in providers[0]["aescbc"]["keys"]]
-    table = "\n".join(f" {'*' if index == 0 else ' '}      AES-CBC   {name}" for index, name in enumerate(names))
-    return (
-        "Encryption Status: Enabled\nCurrent Rotation Stage: start\nServer Encryption Hashes: All hashes match\n\n"
-        f"Active  Key Type  Name\n------  --------  ----\n{table}\n"
-    )

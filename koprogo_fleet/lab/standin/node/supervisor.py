@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from koprogo_fleet.core.errors import InputError, KubernetesError
@@ -56,16 +57,19 @@ class Supervisor:
     Args:
         passwords: by user, "server" and "node".
         api: makes a client of this server's API server.
+        for_servers: more requests, by method and path, that take the server's password.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it answers from
         self,
         layout: Layout,
         pki: Pki,
         network: ClusterNetwork,
         passwords: Mapping[str, Secret],
         api: Callable[[], Api],
+        for_servers: Mapping[tuple[str, str], Callable[[Request], Reply]] = MappingProxyType({}),
     ) -> None:
+        self._for_servers = {("GET", "/v1-k3s/server-bootstrap"): self._server_bootstrap, **for_servers}
         self._layout = layout
         self._pki = pki
         self._network = network
@@ -96,7 +100,7 @@ class Supervisor:
             ("POST", "/v1-k3s/client-kubelet.crt"): self._client_kubelet,
             ("POST", "/v1-k3s/serving-kubelet.crt"): self._serving_kubelet,
             ("POST", "/v1-k3s/client-kube-proxy.crt"): self._client_kube_proxy,
-            ("GET", "/v1-k3s/server-bootstrap"): self._server_bootstrap,
+            **self._for_servers,
         }
         route = (method, urlsplit(path).path)
         if route in public:
@@ -104,7 +108,7 @@ class Supervisor:
         if route not in private:
             return Reply(HTTPStatus.NOT_FOUND, b"404 page not found\n")
         user = self._authenticated(headers.get("Authorization", ""))
-        if not user or (user != "server" and route[1] == "/v1-k3s/server-bootstrap"):
+        if not user or (user != "server" and route in self._for_servers):
             return Reply(HTTPStatus.UNAUTHORIZED, b"Unauthorized\n")
         try:
             return private[route](Request(user, headers, body))
@@ -190,6 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply()
 
     def do_POST(self) -> None:
+        self._reply()
+
+    def do_PUT(self) -> None:
         self._reply()
 
     def _reply(self) -> None:

@@ -55,10 +55,17 @@ class Answer:
 class Client:
     """One HTTPS connection to one address; not for use by two threads at once."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        context: ssl.SSLContext,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self._url = f"https://{host}:{port}"
         self._headers = dict(headers or {})
-        self._connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
+        self._connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
