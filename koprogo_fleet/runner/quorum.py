@@ -18,7 +18,7 @@ from koprogo_fleet.runner.connections import refuse_if_cancelled
 class Guard(Protocol):
     """Lets one host at a time disturb etcd, or refuses."""
 
-    def disruption(self, host: str) -> AbstractContextManager[None]:
+    def disruption(self, host: str, /) -> AbstractContextManager[None]:
         """Let the block take the etcd member on *host* down."""
 
 

@@ -11,7 +11,7 @@ from koprogo_fleet.core.errors import InputError, KoprogoError, NotConverged
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.hosts.k3s import snapshot_scripts as scripts
 from koprogo_fleet.hosts.k3s.bucket import Bucket, Keys
-from koprogo_fleet.hosts.k3s.snapshots import (
+from koprogo_fleet.hosts.k3s.snapshot_files import (
     DIRECTORY,
     NAME,
     S3,

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
 
+FOLDER = "etcd"
 URL_SECONDS = 900
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -63,7 +64,7 @@ def bucket_of(fleet: Fleet) -> Bucket | None:
     if fleet.backups is None:
         return None
     region = fleet.backups.region.rstrip("0123456789").lower()
-    return Bucket(f"s3.{region}.io.cloud.ovh.net", region, fleet.backups.bucket, f"etcd/{fleet.name}")
+    return Bucket(f"s3.{region}.io.cloud.ovh.net", region, fleet.backups.bucket, FOLDER)
 
 
 def flags(bucket: Bucket | None, prefix: str = "etcd-s3") -> list[str]:

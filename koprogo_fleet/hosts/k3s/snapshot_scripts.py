@@ -1,4 +1,4 @@
-"""The scripts that make, find, read back and delete snapshots on a server; what they print is read by :mod:`.snapshots`."""
+"""The scripts that make, find, read back and delete snapshots on a server; what they print is read by :mod:`.snapshot_files`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.bucket import Bucket, Keys, flags
-from koprogo_fleet.hosts.k3s.snapshots import DIRECTORY, MANIFESTS, Manifest
+from koprogo_fleet.hosts.k3s.snapshot_files import DIRECTORY, MANIFESTS, Manifest
 
 _ETCD = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import threading
 from contextlib import closing
@@ -12,7 +13,9 @@ from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.standin.node import kubeconfig, pki, tokens
+from koprogo_fleet.lab.standin.node.bootstrap_data import BootstrapData
 from koprogo_fleet.lab.standin.node.certificates import Subject
+from koprogo_fleet.lab.standin.node.config import Values
 from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
 from koprogo_fleet.lab.standin.node.etcd import Etcd
@@ -22,11 +25,13 @@ from koprogo_fleet.lab.standin.node.layout import API_PORT
 from koprogo_fleet.lab.standin.node.lease import Lease
 from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.loops import every
-from koprogo_fleet.lab.standin.node.membership import Membership
+from koprogo_fleet.lab.standin.node.membership import PASSWORD_SUFFIX, SECRETS, Membership
 from koprogo_fleet.lab.standin.node.node import Node
 from koprogo_fleet.lab.standin.node.notify import notify
 from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
+from koprogo_fleet.lab.standin.node.reset import flag_file
+from koprogo_fleet.lab.standin.node.schedule import ScheduledSnapshots
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
 from koprogo_fleet.lab.standin.node.sealing_objects import pod as sealing_pod
 from koprogo_fleet.lab.standin.node.settings import KEY_OF, Settings, server_port
@@ -35,15 +40,17 @@ from koprogo_fleet.lab.standin.node.wire import Api
 
 LEADER_SECONDS = 2
 DESCRIBE_SECONDS = 15
+SCHEDULE_SECONDS = 5
 
 
 class K3sServer:
     """One server; :meth:`start` is the runbook."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, values: Values) -> None:
         self._settings = settings
         self._layout = settings.layout
         self._etcd = Etcd(settings)
+        self._scheduled = ScheduledSnapshots.of(settings, values, self._etcd, os.environ)
         self._control_plane = ControlPlane(settings)
         self._node = Node(settings, LOCAL_API, self._node_api)
         self._stopping = threading.Event()
@@ -65,16 +72,19 @@ class K3sServer:
             pki.ensure_encryption_config(layout)
         authorities.issue_all(settings)
         ca = authorities.server.certificate_pem
-        pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
         self._write_node_certificates(authorities)
         passwords = {"server": password, "node": agent_password}
+        data = BootstrapData(layout, self._etcd)
         supervisor = Supervisor(layout, authorities, settings.network, passwords, self._control_plane.api)
         Front(listener, supervisor.serve).start()
 
         self._etcd.start(self._member_to_join())
         log.info("etcd is up, with a quorum")
+        data.reconcile(password)
+        pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
         self._control_plane.start()
         log.info("Kube API server is now running")
+        self._end_reset()
         kubeconfig.for_people(
             settings.kubeconfig,
             server=f"https://127.0.0.1:{API_PORT}",
@@ -100,11 +110,11 @@ class K3sServer:
     def _bootstrap(self) -> Secret:
         """Make sure of the cluster's authorities and return the servers' password."""
         given = self._settings.token
-        if pki.exists(self._layout) and self._layout.server_token.exists():
-            stored = tokens.parse(self._layout.server_token.read_text())
-            if given and given.password != stored.password:
-                raise KubernetesError("bootstrap data already found and encrypted with different token")
-            return stored.password
+        if pki.exists(self._layout) and self._etcd.has_data:
+            if given is None and self._layout.server_token.exists():
+                return tokens.parse(self._layout.server_token.read_text()).password
+            if given:  # whether it is the right one, the bootstrap data in etcd will tell
+                return given.password
         if self._settings.server:
             return self._fetch_shared(self._settings.server)
         if given and given.ca_hash and not pki.exists(self._layout):
@@ -126,6 +136,14 @@ class K3sServer:
             raise KubernetesError("critical configuration value mismatch between servers: secrets-encryption")
         pki.import_shared(self._layout, shared["files"])
         return token.password
+
+    def _end_reset(self) -> None:
+        """After a reset, forget this node's password as the restored data have it: it may be that of another life."""
+        flag = flag_file(self._layout)
+        if flag.exists():
+            with closing(self._control_plane.api()) as api:
+                api.call("DELETE", f"{SECRETS}/{self._settings.node_name}{PASSWORD_SUFFIX}")
+            flag.unlink()
 
     def _member_to_join(self) -> str | None:
         if not self._settings.server or self._settings.cluster_init:
@@ -163,6 +181,8 @@ class K3sServer:
             membership.clean_up()
 
         every(LEADER_SECONDS, "leader", lead, self._stopping)
+        if self._scheduled:
+            every(SCHEDULE_SECONDS, "scheduled snapshots", self._scheduled.tick, self._stopping)
 
 
 def encryption_status(settings: Settings) -> str:
