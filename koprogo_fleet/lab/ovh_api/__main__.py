@@ -10,11 +10,14 @@ import threading
 
 from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.lab.appliances import LabAppliances
+from koprogo_fleet.lab.network import LabNetwork
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.ovh_api.app import create_app
 from koprogo_fleet.lab.ovh_api.server import bind, url_of, write_endpoint
 from koprogo_fleet.lab.ovh_api.state import State
 from koprogo_fleet.lab.paths import LabPaths
+from koprogo_fleet.lab.s3.server import ObjectStorage
+from koprogo_fleet.lab.uplink import resolvers
 
 ENDPOINT_FILE = "ovh-endpoint.json"
 STATE_FILE = "ovh.json"
@@ -34,6 +37,8 @@ def main() -> None:
         server = bind(app)
     except KoprogoError as error:
         sys.exit(f"{error}\n{error.next_step or ''}".rstrip())
+    network = LabNetwork(paths)
+    storage = ObjectStorage(state, paths, network.gateway, resolvers())
     write_endpoint(paths.root / ENDPOINT_FILE, app, url_of(server))
 
     def end(_signal: int, _frame: object) -> None:
@@ -44,6 +49,7 @@ def main() -> None:
     server.serve_forever()
     server.server_close()
     app.close()
+    storage.close()
 
 
 if __name__ == "__main__":
