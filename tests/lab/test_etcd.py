@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.lab import Lab
+from koprogo_fleet.ovh import instances
 from koprogo_fleet.vault import Vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
@@ -217,6 +218,26 @@ def test_a_snapshot_from_before_a_rotation_is_restored_with_its_own_token(small:
     assert f"version {made['token_version']} in Vault" in said
     assert newest is not None
     assert newest.values["server"] == old
+    assert_well(small)
+
+
+@pytest.mark.exhaustive
+def test_a_cluster_is_restored_from_nothing(small: Fleet) -> None:
+    """All machines gone, the bucket and Vault left: a new fleet becomes the old cluster again, object by object."""
+    made = save(small, "from-nothing")
+    before = uids(small)
+    for node in (*SERVERS, WORKER):
+        instances.delete_instance(small.api, small.instance_id(node))
+    began = time.monotonic()
+    assert small.summary("provision", "--yes", "--lost", WORKER)["failed"] == 0
+    said = restore(small, "latest")
+    print(f"restored from nothing, four machines made anew: {time.monotonic() - began:.0f} s")  # noqa: T201 - the figure
+    assert made["name"] in said
+    after = uids(small)
+    assert {name: after.get(name) for name in before if not name.startswith("Node/")} == {
+        name: uid for name, uid in before.items() if not name.startswith("Node/")
+    }
+    assert small.summary("provision", "--yes")["failed"] == 0
     assert_well(small)
 
 

@@ -46,7 +46,9 @@ STOPPED = Seen(DOWN, None, reset_flag=False, has_data=True, member="cp-1-aa", ap
         (Mark(OPERATION, Step.STARTED), False, True, Step.STARTED),
     ],
 )
-def test_the_chosen_server_tells_how_far_it_is(mark: Mark | None, flag: bool, has_data: bool, expected: Step) -> None:
+def test_the_chosen_server_tells_how_far_it_is(
+    *, mark: Mark | None, flag: bool, has_data: bool, expected: Step
+) -> None:
     """A reset that was begun has ended where K3s has left its flag and data; another operation's mark counts for nothing."""
     seen = replace(STOPPED, mark=mark, reset_flag=flag, has_data=has_data)
 
