@@ -20,6 +20,7 @@ from koprogo_fleet.hosts.k3s.health import LOOK, ServerHealth, parse
 DATABASE = f"{paths.DATA}/server/db"
 MARK = f"{DATABASE}/koprogo-restore"
 RESET_FLAG = f"{DATABASE}/reset-flag"
+"""K3s', which refuses another reset until it was started; a restore is not refused."""
 SNAPSHOT = f"{DATABASE}/koprogo-restore.snapshot"
 """What is restored, after it was read and found whole."""
 
@@ -62,7 +63,6 @@ class Seen:
     Attributes:
         health: its service, etcd and API.
         mark: None where nothing is going on.
-        reset_flag: K3s has reset etcd here, and has not been started since.
         has_data: it has etcd's data.
         member: the name of its etcd member, or "".
         applied: how far its etcd has come, as it says itself; 0 where it does not answer.
@@ -71,7 +71,6 @@ class Seen:
 
     health: ServerHealth
     mark: Mark | None
-    reset_flag: bool
     has_data: bool
     member: str
     applied: int
@@ -80,7 +79,6 @@ class Seen:
 
 LOOK_ALL = f"""\
 {LOOK}[ -e {MARK} ] && echo "koprogo mark $(head -n 1 {MARK})"
-[ -e {RESET_FLAG} ] && echo 'koprogo reset-flag'
 [ -d {paths.ETCD_DATA}/member ] && echo 'koprogo has-data'
 [ -e {paths.ETCD_DATA}/name ] && echo "koprogo member $(cat {paths.ETCD_DATA}/name)"
 [ -e /etc/systemd/system/k3s.service ] && [ -x {paths.BINARY} ] && echo 'koprogo installed'
@@ -97,7 +95,6 @@ def parse_seen(output: str) -> Seen:
     return Seen(
         health=parse(rest),
         mark=parse_mark(facts.get("mark", "")),
-        reset_flag="reset-flag" in facts,
         has_data="has-data" in facts,
         member=facts.get("member", "").strip(),
         applied=int(applied[1]) if applied else 0,
@@ -122,13 +119,11 @@ def step_of_chosen(seen: Seen, name: str) -> Step:
     """
     Return how far the server is that the cluster is made anew from.
 
-    The reset flag that K3s leaves says that the reset has ended, also where the run was killed before it could say so: the
-    flag of any earlier reset was removed before this one began.
+    One where the reset was begun is reset again, and so becomes the same: the flag that K3s leaves beside etcd's data is
+    written before the reset has succeeded, and proves nothing.
     """
     if seen.mark is None or seen.mark.operation != name:
         return Step.UNTOUCHED
-    if seen.mark.step is Step.BEGUN and seen.reset_flag and seen.has_data:
-        return Step.RESET
     return seen.mark.step
 
 

@@ -26,7 +26,8 @@ S3 = "s3"
 """Where a snapshot is, if not on a server."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
-_XML = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+_XML = "{*}"
+"""S3 puts its answers into a namespace, and its errors into none."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +138,10 @@ def parse_listing(folder: str, document: str) -> tuple[list[Snapshot], str]:
     except ET.ParseError as error:
         raise ValueError(f"S3 answered what is no list: {document[:200]!r}") from error
     if not root.tag.endswith("ListBucketResult"):
-        said = [root.findtext(name) or root.findtext(f"{_XML}{name}") or "" for name in ("Code", "Message")]
+        said = [root.findtext(f"{_XML}{name}") or "" for name in ("Code", "Message")]
         raise ValueError(f"S3 refuses to list: {': '.join(filter(None, said)) or root.tag}")
     found = []
-    for item in root.iter(f"{_XML}Contents"):
+    for item in root.findall(f"{_XML}Contents"):
         key = item.findtext(f"{_XML}Key") or ""
         name = key.removeprefix(f"{folder}/")
         if "/" not in name and name:

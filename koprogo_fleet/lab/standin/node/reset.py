@@ -28,6 +28,7 @@ DONE = (
     "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. Backup and delete "
     "${datadir}/server/db on each peer etcd server and rejoin the nodes"
 )
+PEER_PORT = 2380
 CHECK_SECONDS = 5
 """K3s looks every five seconds whether the new cluster serves."""
 
@@ -58,7 +59,8 @@ def cluster_reset(settings: Settings, values: Values, environment: Mapping[str, 
             "Managed etcd cluster membership was previously reset, please remove the cluster-reset flag and start k3s "
             f"normally. If you need to perform another cluster reset, you must first manually delete the file at {flag}"
         )
-    listen(EVERYWHERE, API_PORT).close()  # K3s itself must not run
+    for address, port in ((EVERYWHERE, API_PORT), (settings.node_ip, PEER_PORT)):
+        listen(address, port).close()  # K3s itself must not run
     etcd = Etcd(settings)
     Pki(layout).issue_all(settings)  # so that etcd can start; what belongs to the cluster comes from its data
     if path:

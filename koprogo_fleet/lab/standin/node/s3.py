@@ -19,7 +19,7 @@ from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.lab.standin.node.s3_settings import S3Settings
 
 CHUNK = 1024 * 1024
-_NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+_NAMESPACE = "{*}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class S3:
                     int(item.findtext(f"{_NAMESPACE}Size") or 0),
                     dt.datetime.fromisoformat(item.findtext(f"{_NAMESPACE}LastModified") or ""),
                 )
-                for item in root.iter(f"{_NAMESPACE}Contents")
+                for item in root.findall(f"{_NAMESPACE}Contents")
             ]
             after = root.findtext(f"{_NAMESPACE}NextContinuationToken") or ""
             if not after:

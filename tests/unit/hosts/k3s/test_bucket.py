@@ -9,7 +9,7 @@ import pytest
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.k3s.bucket import Bucket, Keys, flags, signed_url
 
-BUCKET = Bucket("s3.sbg.io.cloud.ovh.net", "sbg", "koprogo-backups", "etcd")
+BUCKET = Bucket("s3.sbg.example", "sbg", "koprogo-backups", "etcd")
 
 
 def test_a_signed_url_says_whose_it_is_and_not_the_secret() -> None:
@@ -33,7 +33,7 @@ def test_keys_of_objects_are_quoted_once() -> None:
     """What S3 would take for something else is quoted, and slashes are not."""
     url = signed_url((BUCKET, Keys("a", Secret("b"))), "PUT", "etcd/a b+c", datetime(2026, 1, 2, tzinfo=UTC)).reveal()
 
-    assert url.startswith("https://s3.sbg.io.cloud.ovh.net/koprogo-backups/etcd/a%20b%2Bc?")
+    assert url.startswith("https://s3.sbg.example/koprogo-backups/etcd/a%20b%2Bc?")
 
 
 @pytest.mark.parametrize(("bucket", "expected"), [(None, ["--etcd-s3=false"]), (BUCKET, 5)])

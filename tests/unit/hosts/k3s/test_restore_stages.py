@@ -28,31 +28,23 @@ OPERATION = operation("restore", "cp-1", "a" * 64)
 MEMBERS = ("cp-1-aa", "cp-2-bb")
 WELL = ServerHealth("active", "v1.33", members=MEMBERS, etcd_healthy=True, leader="cp-1-aa", database_bytes=1, api="ok")
 DOWN = ServerHealth("inactive", "v1.33", members=(), etcd_healthy=False, leader=None, database_bytes=0, api="no answer")
-SERVING = Seen(WELL, None, reset_flag=False, has_data=True, member="cp-1-aa", applied=100)
-STOPPED = Seen(DOWN, None, reset_flag=False, has_data=True, member="cp-1-aa", applied=0)
+SERVING = Seen(WELL, None, has_data=True, member="cp-1-aa", applied=100)
+STOPPED = Seen(DOWN, None, has_data=True, member="cp-1-aa", applied=0)
 
 
 @pytest.mark.parametrize(
-    ("mark", "flag", "has_data", "expected"),
+    ("mark", "expected"),
     [
-        (None, False, True, Step.UNTOUCHED),
-        (None, True, True, Step.UNTOUCHED),
-        (Mark("repair:cp-1", Step.RESET), True, True, Step.UNTOUCHED),
-        (Mark(OPERATION, Step.BEGUN), False, True, Step.BEGUN),
-        (Mark(OPERATION, Step.BEGUN), False, False, Step.BEGUN),
-        (Mark(OPERATION, Step.BEGUN), True, True, Step.RESET),
-        (Mark(OPERATION, Step.BEGUN), True, False, Step.BEGUN),
-        (Mark(OPERATION, Step.RESET), True, True, Step.RESET),
-        (Mark(OPERATION, Step.STARTED), False, True, Step.STARTED),
+        (None, Step.UNTOUCHED),
+        (Mark("repair:cp-1", Step.RESET), Step.UNTOUCHED),
+        (Mark(OPERATION, Step.BEGUN), Step.BEGUN),
+        (Mark(OPERATION, Step.RESET), Step.RESET),
+        (Mark(OPERATION, Step.STARTED), Step.STARTED),
     ],
 )
-def test_the_chosen_server_tells_how_far_it_is(
-    *, mark: Mark | None, flag: bool, has_data: bool, expected: Step
-) -> None:
-    """A reset that was begun has ended where K3s has left its flag and data; another operation's mark counts for nothing."""
-    seen = replace(STOPPED, mark=mark, reset_flag=flag, has_data=has_data)
-
-    assert step_of_chosen(seen, OPERATION) is expected
+def test_the_chosen_server_tells_how_far_it_is(mark: Mark | None, expected: Step) -> None:
+    """Another operation's mark counts for nothing."""
+    assert step_of_chosen(replace(STOPPED, mark=mark), OPERATION) is expected
 
 
 def test_a_peer_tells_how_far_it_is() -> None:
@@ -114,12 +106,12 @@ def test_a_server_is_seen_through_its_own_words() -> None:
     """The answers of health, mark, flag, data and member are each found in what the script prints."""
     printed = (
         "ActiveState=active Job=  \nk3s version v1\n\n\n\nok\nhas etcd data\n"
-        f"koprogo mark {OPERATION} started\nkoprogo reset-flag\nkoprogo has-data\nkoprogo member cp-1-aa\n"
+        f"koprogo mark {OPERATION} started\nkoprogo has-data\nkoprogo member cp-1-aa\n"
         'koprogo installed\nkoprogo status {"header":{"revision":"5"},"raftAppliedIndex":"812"}\n'
     )
     seen = parse_seen(printed)
 
-    assert (seen.mark, seen.reset_flag, seen.has_data) == (Mark(OPERATION, Step.STARTED), True, True)
+    assert (seen.mark, seen.has_data) == (Mark(OPERATION, Step.STARTED), True)
     assert (seen.member, seen.applied, seen.installed) == ("cp-1-aa", 812, True)
     assert (seen.health.service, seen.health.api) == ("active", "ok")
 

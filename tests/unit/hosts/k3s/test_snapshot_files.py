@@ -23,7 +23,7 @@ NAME = "on-demand-koprogo-cp-1-1764000000"
 CREATED = datetime.fromtimestamp(1764000000, UTC)
 MANIFEST = Manifest(NAME, "koprogo-cp-1", CREATED, 4128, "a" * 64, 3, 1200)
 LISTING = """<?xml version="1.0" encoding="UTF-8"?>
-<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>
+<ListBucketResult xmlns="https://s3.example/doc/"><Name>b</Name>
 <Contents><Key>etcd/{name}</Key><LastModified>2025-11-24T16:00:05.000Z</LastModified><Size>4128</Size></Contents>
 <Contents><Key>etcd/.metadata/x</Key><LastModified>2025-11-24T16:00:05.000Z</LastModified><Size>10</Size></Contents>
 {more}</ListBucketResult>"""
