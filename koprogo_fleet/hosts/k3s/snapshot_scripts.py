@@ -55,7 +55,7 @@ def look_script() -> str:
     """Return the script that prints what snapshots and manifests a server has."""
     return f"""\
 for file in {DIRECTORY}/*; do
-  [ -f "$file" ] && printf 'file %s %s %s\\n' "$(stat -c '%s %Y' "$file")" "${{file##*/}}"
+  [ -f "$file" ] && printf 'file %s %s\\n' "$(stat -c '%s %Y' "$file")" "${{file##*/}}"
 done
 for file in {MANIFESTS}/*.json; do
   [ -f "$file" ] && printf 'manifest %s\\n' "$(tr -d '\\n' <"$file")"
