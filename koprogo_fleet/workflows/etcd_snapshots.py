@@ -143,12 +143,11 @@ def list_snapshots(run: Context) -> Listed:
     unasked = {name: outcome.error.seen for name, outcome in outcomes.items() if outcome.error}
     answers = {name: outcome.value for name, outcome in outcomes.items() if not outcome.error}
     found = [snapshot for name, text in answers.items() for snapshot in parse_look(name, text)]
-    place = s3_of(run)
-    if place:
-        try:
+    try:
+        if place := s3_of(run):
             found += _in_s3(run, next(iter(answers), None), place)
-        except KoprogoError as error:
-            unasked[S3] = error.seen
+    except KoprogoError as error:
+        unasked[S3] = error.seen
     return Listed(tuple(merged(found)), unasked)
 
 

@@ -18,7 +18,7 @@ from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.health import LOOK, ServerHealth, parse
 
 DATABASE = f"{paths.DATA}/server/db"
-MARK = f"{DATABASE}/koprogo-restore"
+MARK = paths.RESTORE_MARK
 RESET_FLAG = f"{DATABASE}/reset-flag"
 """K3s', which refuses another reset until it was started; a restore is not refused."""
 SNAPSHOT = f"{DATABASE}/koprogo-restore.snapshot"
