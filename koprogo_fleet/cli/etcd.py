@@ -187,6 +187,7 @@ def prune(
     Example: koprogo-fleet etcd prune --name on-demand --keep 5 --yes
     """
     from koprogo_fleet.cli.confirm import agreed
+    from koprogo_fleet.core.fleet import Role
     from koprogo_fleet.workflows.etcd_snapshots import list_snapshots, prune_snapshots, to_prune
     from koprogo_fleet.workflows.phases.claim import claim_hosts
     from koprogo_fleet.workflows.run import Report
@@ -206,6 +207,6 @@ def prune(
         if going:
             with here.changing("prune", report) as run:
                 hosts = {server for snapshot in going for server in snapshot.servers}
-                claim_hosts(run, hosts or [run.fleet.first_server.name])
+                claim_hosts(run, hosts | {run.of_role(Role.SERVER)[0]})
                 prune_snapshots(run, going)
         here.view.summary(here.choice.kind, report)

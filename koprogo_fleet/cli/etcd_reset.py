@@ -129,8 +129,8 @@ def _anew(name: str, plan: Callable[[Context], ResetPlan], where: Where, confirm
         given = frozenset({confirm} if confirm else ())
         if not given and not where.as_json:
             given = typed([here.fleet.name], "What is listed above is done to the whole cluster")
+        agreed_to(planned, here.fleet.name, given)
         with here.changing(name, report) as run:
-            agreed_to(planned, run, given)
             carry_out(run, planned)
         here.view.summary(here.choice.kind, report, ("koprogo-fleet k3s status", "koprogo-fleet plan"))
 

@@ -120,14 +120,12 @@ class _Work:
         seen = self._look()
         past = is_past_reset(self._plan, seen)
         for name in self._servers():
-            if name == self._plan.chosen and past:
+            if past and (name == self._plan.chosen or step_of_peer(seen[name], self._plan.operation) is Step.WIPED):
                 continue
-            if name != self._plan.chosen and past and step_of_peer(seen[name], self._plan.operation) is Step.WIPED:
-                continue
-            if seen[name].health.service in {"inactive", "failed"}:
-                continue
-            stopped = Difference(Operation.CHANGE, SERVICE, seen[name].health.service, "stopped")
-            self._change(name, steps.stop_script(), "stop K3s", stopped, disrupts=True)
+            service = seen[name].health.service
+            stopped = Difference(Operation.CHANGE, SERVICE, service, "stopped")
+            found = [] if service in {"inactive", "failed"} else [stopped]
+            self._change(name, steps.stop_script(), "stop K3s", *found, disrupts=True)
 
     def _reset(self) -> None:
         plan, seen = self._plan, self._look()
@@ -304,18 +302,18 @@ def _doing(work: Callable[[], None], _run: Context) -> None:
     work()
 
 
-def agreed_to(plan: ResetPlan, run: Context, typed: frozenset[str]) -> None:
+def agreed_to(plan: ResetPlan, fleet: str, typed: frozenset[str]) -> None:
     """
     Do nothing, if the fleet's name was given.
 
     Raises:
         InputError: it was not; nothing was changed.
     """
-    if run.fleet.name not in typed:
+    if fleet not in typed:
         raise InputError(
-            f"nothing was changed: the name of the fleet, {run.fleet.name}, was not given",
+            f"nothing was changed: the name of the fleet, {fleet}, was not given",
             cause="what is newer than the snapshot would be lost"
             if plan.snapshot
             else "what only the lost had is lost",
-            next_step=f"add --confirm {run.fleet.name}, or run it on a terminal and type the name",
+            next_step=f"add --confirm {fleet}, or run it on a terminal and type the name",
         )

@@ -36,7 +36,9 @@ _NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 @contextmanager
-def looking(fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report) -> Generator[Context]:
+def looking(  # noqa: PLR0913 - everything that a run is made of
+    fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report, *, retries: int = 0
+) -> Generator[Context]:
     """
     Yield a run that only looks: the inventory is opened as it was written last, and servers may be down.
 
@@ -57,7 +59,7 @@ def looking(fleet: Fleet, directory: Path, target: Target, listener: Listener, r
             report=report,
             signatures=signs,
         )
-        run.nornir = open_nornir(directory, max_failures="100%")
+        run.nornir = open_nornir(directory, max_failures="100%", retries=retries)
         try:
             yield run
         finally:
@@ -84,7 +86,7 @@ def changing(  # noqa: PLR0913, PLR0917 - everything that a run is made of
     with (
         exclusive(state, command),
         Journal(state, command, target.kind, arguments=arguments, listener=listener) as journal,
-        looking(fleet, directory, target, listener, report) as run,
+        looking(fleet, directory, target, listener, report, retries=RETRIES) as run,
     ):
         run.dry_run, run.journal = False, journal
         yield run

@@ -87,8 +87,8 @@ sync {JOIN}
 def agent_script(token: Secret) -> Secret:
     """Return the script that starts K3s on an agent again, with the cluster's token for agents."""
     return Secret(
-        f"set -u\numask 077\n{_write_token(token, paths.TOKEN)}systemctl reset-failed k3s-agent 2>/dev/null; "
-        "systemctl restart --no-block k3s-agent\n"
+        f"set -u\numask 077\n{_write_token(token, paths.TOKEN)}systemctl stop k3s-agent || exit $?\n"
+        "systemctl reset-failed k3s-agent 2>/dev/null\nsystemctl start --no-block k3s-agent\n"
     )
 
 

@@ -35,10 +35,9 @@ def main() -> None:
         state, log = State(paths.root / STATE_FILE), paths.root / REQUEST_LOG
         app = create_app(state, NspawnMachines(paths), log=log, appliances=LabAppliances(paths))
         server = bind(app)
+        storage = ObjectStorage(state, paths, LabNetwork(paths).gateway, resolvers())
     except KoprogoError as error:
         sys.exit(f"{error}\n{error.next_step or ''}".rstrip())
-    network = LabNetwork(paths)
-    storage = ObjectStorage(state, paths, network.gateway, resolvers())
     write_endpoint(paths.root / ENDPOINT_FILE, app, url_of(server))
 
     def end(_signal: int, _frame: object) -> None:
