@@ -25,7 +25,7 @@ from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.certificates import signatures
-from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.context import RETRIES, Context
 from koprogo_fleet.workflows.jump import check_jump_host
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.run import Report
