@@ -23,7 +23,9 @@ DEFAULT_RETENTION = 5
 class ScheduledSnapshots:
     """Makes a snapshot in each minute in which one is due, by the node's clock."""
 
-    def __init__(self, specification: Cron, name: str, retention: int, snapshots: Snapshots, etcd: Etcd) -> None:
+    def __init__(
+        self, specification: Cron, name: str, retention: tuple[int, int], snapshots: Snapshots, etcd: Etcd
+    ) -> None:
         self._cron = specification
         self._name = name
         self._retention = retention
@@ -41,13 +43,11 @@ class ScheduledSnapshots:
         """
         if values.get("etcd-disable-snapshots") is True:
             return None
-        text = str(values.get("etcd-snapshot-retention") or DEFAULT_RETENTION)
-        if not text.isdigit():
-            raise InputError(f'invalid value "{text}" for flag -etcd-snapshot-retention: parse error')
+        local = _number(values, "etcd-snapshot-retention", DEFAULT_RETENTION)
         return cls(
             cron.parse(str(values.get("etcd-snapshot-schedule-cron") or DEFAULT_CRON)),
             str(values.get("etcd-snapshot-name") or DEFAULT_NAME),
-            int(text),
+            (local, _number(values, "etcd-s3-retention", local)),
             Snapshots(settings.layout, settings.node_name, values, s3_settings(values, environment)),
             etcd,
         )
@@ -62,7 +62,14 @@ class ScheduledSnapshots:
         now = _minute()
         if now != self._done and self._cron.due(now):
             self._done = now
-            self._snapshots.save(self._name, self._etcd.save_snapshot, self._retention)
+            self._snapshots.save(self._name, self._etcd.save_snapshot, *self._retention)
+
+
+def _number(values: Values, key: str, otherwise: int) -> int:
+    text = str(values.get(key) or otherwise)
+    if not text.isdigit():
+        raise InputError(f'invalid value "{text}" for flag -{key}: parse error')
+    return int(text)
 
 
 def _minute() -> dt.datetime:

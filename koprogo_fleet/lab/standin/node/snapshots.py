@@ -51,14 +51,15 @@ class Snapshots:
         self._directory = Path(str(values.get("etcd-snapshot-dir") or default))
         self._is_default = self._directory == default
 
-    def save(self, name: str, save_to: Callable[[Path], None], retention: int = 0) -> None:
+    def save(self, name: str, save_to: Callable[[Path], None], retention: int = 0, remote_retention: int = 0) -> None:
         """
         Make a snapshot named ``NAME-NODE-TIME``, and upload it; a failed upload is told, and fails nothing.
 
         Args:
             name: what its name begins with.
             save_to: has etcd write one.
-            retention: how many of this name are kept; 0 keeps all.
+            retention: how many of this name and node are kept here; 0 keeps all.
+            remote_retention: how many of this name, of whatever node, are kept in S3.
 
         Raises:
             KubernetesError: etcd does not answer, or the directory is not there.
@@ -77,7 +78,7 @@ class Snapshots:
                 bucket = S3(self._s3)
                 bucket.put(file, file.name)
                 log.info("S3 upload complete for %s", file.name)
-                self._keep_remote(bucket, name, retention)
+                self._keep_remote(bucket, name, remote_retention)
             except KubernetesError as error:
                 log.error("Error received during snapshot upload to S3: %s", error)
 
