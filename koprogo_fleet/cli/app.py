@@ -16,6 +16,7 @@ from koprogo_fleet.cli import (
     cost,
     destroy,
     drift,
+    etcd,
     inventory,
     k3s,
     kubectl,
@@ -52,6 +53,7 @@ app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
 app.add_typer(auth.app, name="auth")
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(etcd.app, name="etcd")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")

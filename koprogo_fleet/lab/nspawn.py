@@ -25,9 +25,10 @@ from koprogo_fleet.lab.image import ensure_image
 from koprogo_fleet.lab.locks import exclusive
 from koprogo_fleet.lab.machines import Machine
 from koprogo_fleet.lab.network import LabNetwork
+from koprogo_fleet.lab.openbao.tls import Authority
 from koprogo_fleet.lab.paths import LabPaths, MachinePaths
 from koprogo_fleet.lab.records import Record
-from koprogo_fleet.lab.seed import write_seed
+from koprogo_fleet.lab.seed import trust, write_seed
 from koprogo_fleet.lab.uplink import resolvers
 
 START_SECONDS = 60
@@ -185,7 +186,8 @@ class NspawnMachines:
             place.image.symlink_to(ensure_image())
         layers = f"lowerdir={place.image.resolve()},upperdir={place.upper},workdir={place.work}"
         run(["mount", "-t", "overlay", "-o", layers, f"koprogo-lab-{self._paths.name}", place.root])
-        write_seed(place.root, record.machine, resolvers())
+        write_seed(place.root, record.machine, (self._network.gateway, *resolvers()))
+        trust(place.root, Authority(self._paths.authority).ensure())
         self._write_devices(place, record)
         namespace = self._network.connect(record.machine.id, record.machine.ports)
         processes.start_daemon(

@@ -77,6 +77,21 @@ class LabPaths:
         """What the OVH emulator says."""
         return self.root / "ovh.log"
 
+    @property
+    def buckets(self) -> Path:
+        """One directory for each bucket, below its region's."""
+        return self.root / "s3"
+
+    @property
+    def s3_log(self) -> Path:
+        """What the S3 server says."""
+        return self.root / "s3.log"
+
+    @property
+    def authority(self) -> Path:
+        """The authority that the nodes trust, as they trust those of the world."""
+        return self.root / "authority"
+
     def machine(self, machine_id: str) -> MachinePaths:
         """Return the files of one machine."""
         return MachinePaths(self.machines / machine_id)

@@ -12,6 +12,8 @@ from koprogo_fleet.lab.machines import PUBLIC_NETWORK, Machine
 from koprogo_fleet.lab.network import FIRST_NIC
 
 SEED = "var/lib/cloud/seed/nocloud"
+TRUSTED = "usr/local/share/ca-certificates/koprogo-lab.crt"
+BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
 
 def write_seed(root: Path, machine: Machine, resolvers: Sequence[IPv4Address]) -> None:
@@ -24,13 +26,22 @@ def write_seed(root: Path, machine: Machine, resolvers: Sequence[IPv4Address]) -
         f"{SEED}/meta-data": meta_data(machine),
         f"{SEED}/user-data": machine.user_data or "#cloud-config\n{}\n",
         f"{SEED}/network-config": network_config(machine, resolvers),
-        "etc/resolv.conf": "".join(f"nameserver {address}\n" for address in resolvers),
+        "etc/resolv.conf": "".join(f"nameserver {address}\n" for address in resolvers) + "options timeout:3\n",
         # where the stand-in of K3s puts its pods; the machine has control groups of its own, so no name can clash
         "etc/koprogo-lab.env": f"KOPROGO_LAB_CGROUP=/koprogo-{machine.name}\n",
     }
     for name, content in files.items():
         secret = name.startswith(SEED)
         write_atomically(root / name, content, mode=0o600 if secret else 0o644)
+
+
+def trust(root: Path, certificate: Path) -> None:
+    """Let a machine trust the lab's authority as ``update-ca-certificates`` would, which cannot be waited for."""
+    authority, bundle = certificate.read_text(), root / BUNDLE
+    known = bundle.read_text()
+    if authority not in known:
+        write_atomically(root / TRUSTED, authority)
+        write_atomically(bundle, known + authority)
 
 
 def meta_data(machine: Machine) -> str:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from typing import Protocol
 
 from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.core.events import Listener, ignore
 from koprogo_fleet.core.quorum import EtcdHealth, survives
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.runner.connections import refuse_if_cancelled
+
+
+class Guard(Protocol):
+    """Lets one host at a time disturb etcd, or refuses."""
+
+    def disruption(self, host: str, /) -> AbstractContextManager[None]:
+        """Let the block take the etcd member on *host* down."""
+
+
+class QuorumGivenUp:
+    """
+    Lets every host disturb etcd: for a restore and a repair, where the quorum is lost, or given up on purpose.
+
+    Whoever makes one has a person's word for it, typed.
+    """
+
+    def disruption(self, _host: str) -> AbstractContextManager[None]:
+        """Let the block take the etcd member on the host down, whatever becomes of the quorum."""
+        return nullcontext()
 
 
 class QuorumGuard:

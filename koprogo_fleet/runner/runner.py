@@ -19,7 +19,7 @@ from koprogo_fleet.runner.interrupt import Interruption, interruptible
 from koprogo_fleet.runner.observers import Observers
 from koprogo_fleet.runner.options import Options
 from koprogo_fleet.runner.outcome import FleetResult, Status
-from koprogo_fleet.runner.quorum import QuorumGuard
+from koprogo_fleet.runner.quorum import Guard
 from koprogo_fleet.runner.schedule import Schedule
 
 
@@ -44,7 +44,7 @@ class FleetRunner(Options):
     """
 
     journal: ChangeJournal | None = None
-    guard: QuorumGuard | None = None
+    guard: Guard | None = None
     fences: Mapping[str, str] = field(default_factory=dict)
     listener: Listener = ignore
     last: FleetResult | None = field(default=None, init=False)

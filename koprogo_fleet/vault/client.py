@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from koprogo_fleet.vault.connection import VaultConnection
 
 @dataclass(frozen=True)
 class Stored:
-    """The newest *version* of a secret. A deleted one has no *values*, but its version counts for check-and-set."""
+    """One *version* of a secret. A deleted one has no *values*, but its version counts for check-and-set."""
 
     values: Mapping[str, Secret]
     version: int
+    created: datetime | None = field(default=None, compare=False)
 
 
 class Vault(VaultConnection):
@@ -37,9 +39,9 @@ class Vault(VaultConnection):
         super().__init__(address, token, ca, mount, patience=patience)
         self._kv = self._client.secrets.kv.v2
 
-    def read(self, path: str) -> Stored | None:
+    def read(self, path: str, version: int | None = None) -> Stored | None:
         """
-        Return the newest version of the secret at *path* (below the mount), or None if there never was one.
+        Return the newest *version* of the secret at *path* (below the mount), or the one asked for; None if there is none.
 
         Raises:
             VaultRefused: the token does not allow it.
@@ -48,7 +50,7 @@ class Vault(VaultConnection):
             VaultError: any other answer, or a value that is not text.
         """
         what = f"read {self.mount}/{path}"
-        stored: Stored | None = self._retrying(self._call, what, lambda: self._read(path, what))
+        stored: Stored | None = self._retrying(self._call, what, lambda: self._read(path, version, what))
         return stored
 
     def write(self, path: str, values: Mapping[str, Secret], expected_version: int) -> int:
@@ -88,9 +90,11 @@ class Vault(VaultConnection):
                     raise
         raise AssertionError("tenacity ends by a return or an exception")
 
-    def _read(self, path: str, what: str) -> Stored | None:
+    def _read(self, path: str, version: int | None, what: str) -> Stored | None:
         try:
-            answer = self._kv.read_secret_version(path=path, mount_point=self.mount, raise_on_deleted_version=True)
+            answer = self._kv.read_secret_version(
+                path=path, version=version, mount_point=self.mount, raise_on_deleted_version=True
+            )
         except hvac.exceptions.InvalidPath as error:
             if error.errors:
                 raise
@@ -103,7 +107,10 @@ class Vault(VaultConnection):
                     cause="it was written as JSON, not as key=value",
                     next_step=f"vault kv patch {self.mount}/{path} {key}=…",
                 )
-        return Stored({key: Secret(value) for key, value in data["data"].items()}, int(data["metadata"]["version"]))
+        values = {key: Secret(value) for key, value in data["data"].items()}
+        return Stored(
+            values, int(data["metadata"]["version"]), datetime.fromisoformat(data["metadata"]["created_time"])
+        )
 
 
 def _deleted(body: Any) -> Stored | None:

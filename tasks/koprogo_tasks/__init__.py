@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from koprogo_tasks._baseline import baseline
     from koprogo_tasks._claim import check_claim, claim
     from koprogo_tasks._converge import converge
+    from koprogo_tasks._etcd import etcd_change, etcd_look
     from koprogo_tasks._first_contact import first_contact
     from koprogo_tasks._first_login import Passwords, first_login
     from koprogo_tasks._health import etcd_health, k3s_health
@@ -53,7 +54,9 @@ __all__ = [
     "clean_k3s",
     "converge",
     "download_k3s",
+    "etcd_change",
     "etcd_health",
+    "etcd_look",
     "first_contact",
     "first_login",
     "give_up_founding",
@@ -91,6 +94,7 @@ __getattr__ = names_from(
         "_baseline": ["baseline"],
         "_claim": ["check_claim", "claim"],
         "_converge": ["converge"],
+        "_etcd": ["etcd_change", "etcd_look"],
         "_first_contact": ["first_contact"],
         "_first_login": ["Passwords", "first_login"],
         "_health": ["etcd_health", "k3s_health"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.hosts.resource import Change, Decision, Fact, Unchanged
+from koprogo_fleet.hosts.k3s import paths
+from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Unchanged
 
 RESTART = "restart k3s"
 
@@ -32,12 +33,19 @@ class K3sService:
         return f"service {self.unit}"
 
     def look(self) -> str:
-        """Print the unit's states."""
-        return f"systemctl show {self.unit}.service --property=ActiveState,UnitFileState"
+        """Print the unit's states, and what is going on with etcd's data."""
+        shown = f"systemctl show {self.unit}.service --property=ActiveState,UnitFileState"
+        return f'{shown}; [ ! -e {paths.RESTORE_MARK} ] || echo "Restore=$(head -n 1 {paths.RESTORE_MARK})"'
 
     def decide(self, fact: Fact) -> Decision:
-        """Ask for one restart, by the handler, when the service is not running."""
+        """Ask for one restart, by the handler, when the service is not running; none with data that a restore replaces."""
         states = dict(line.split("=", 1) for line in fact.text.splitlines() if "=" in line)
+        if going_on := states.get("Restore"):
+            kind, server, *_ = going_on.split(" ")[0].split(":")
+            return Refused(
+                f"a {kind} of etcd from {server} was begun and has not ended: K3s must not start with the old data",
+                f"go on with it: koprogo-fleet etcd {kind}, as it was begun (koprogo-fleet runs list)",
+            )
         active, enabled = states.get("ActiveState", ""), states.get("UnitFileState", "")
         differences = []
         if active != "active":

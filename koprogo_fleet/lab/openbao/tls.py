@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -29,15 +30,22 @@ class Authority:
         self._server_certificate_path = directory / "server.pem"
         self._server_key_path = directory / "server.key"
 
-    def issue_server_certificate(self) -> tuple[Path, Path]:
-        """Make a fresh key and certificate for 127.0.0.1 and localhost, and return their files."""
+    def ensure(self) -> Path:
+        """Return the file of its own certificate, made first where there is none."""
+        self._load_or_make()
+        return self.certificate_path
+
+    def issue_server_certificate(
+        self, names: Sequence[str] = ("localhost",), what: str = "OpenBao of the lab"
+    ) -> tuple[Path, Path]:
+        """Make a fresh key and certificate for 127.0.0.1 and *names*, and return their files."""
         authority, authority_key = self._load_or_make()
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+        subjects = [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))]
         certificate = (
-            _builder("OpenBao of the lab", key.public_key(), SERVER_LIFE)
+            _builder(what, key.public_key(), SERVER_LIFE)
             .issuer_name(authority.subject)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.SubjectAlternativeName(subjects), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(

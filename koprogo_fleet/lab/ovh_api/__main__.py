@@ -10,11 +10,14 @@ import threading
 
 from koprogo_fleet.core.errors import KoprogoError
 from koprogo_fleet.lab.appliances import LabAppliances
+from koprogo_fleet.lab.network import LabNetwork
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.ovh_api.app import create_app
 from koprogo_fleet.lab.ovh_api.server import bind, url_of, write_endpoint
 from koprogo_fleet.lab.ovh_api.state import State
 from koprogo_fleet.lab.paths import LabPaths
+from koprogo_fleet.lab.s3.server import ObjectStorage
+from koprogo_fleet.lab.uplink import resolvers
 
 ENDPOINT_FILE = "ovh-endpoint.json"
 STATE_FILE = "ovh.json"
@@ -32,6 +35,7 @@ def main() -> None:
         state, log = State(paths.root / STATE_FILE), paths.root / REQUEST_LOG
         app = create_app(state, NspawnMachines(paths), log=log, appliances=LabAppliances(paths))
         server = bind(app)
+        storage = ObjectStorage(state, paths, LabNetwork(paths).gateway, resolvers())
     except KoprogoError as error:
         sys.exit(f"{error}\n{error.next_step or ''}".rstrip())
     write_endpoint(paths.root / ENDPOINT_FILE, app, url_of(server))
@@ -44,6 +48,7 @@ def main() -> None:
     server.serve_forever()
     server.server_close()
     app.close()
+    storage.close()
 
 
 if __name__ == "__main__":

@@ -91,6 +91,11 @@ class State:
             ) from error
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
     def keys(self) -> Keys:
         """The credentials that are accepted."""
         stored = self._data["keys"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.quorum import EtcdHealth
-from koprogo_fleet.runner.quorum import QuorumGuard
+from koprogo_fleet.runner.quorum import Guard, QuorumGuard
 from koprogo_fleet.runner.runner import FleetRunner
 from koprogo_fleet.workflows.context import Context
 from koprogo_tasks import check_claim, etcd_health
@@ -23,15 +23,22 @@ def claim(run: Context) -> None:
     claim_hosts(run, run.hosts)
 
 
-def claim_hosts(run: Context, hosts: Collection[str]) -> None:
-    """Do the same for some of the nodes: those that answer, where others are known to be dead."""
-    if run.journal is None:  # a plan: it changes nothing, so it needs no leave
+def claim_hosts(run: Context, hosts: Iterable[str], guard: Guard | None = None) -> None:
+    """
+    Claim *hosts* alone: for a run that has no business on the others, or cannot reach them.
+
+    Args:
+        run: one without a journal changes nothing, and needs no leave.
+        hosts: their inventory names.
+        guard: of etcd's quorum, where the usual proof is not the right one.
+    """
+    if run.journal is None:
         return
     outcomes = run.on_hosts(hosts, PHASE, claim_task, run_id=run.journal.run_id, listener=run.listener)
     runner = _runner(run)
     runner.fences = {name: outcome.value for name, outcome in outcomes.items()}
     runner.journal = run.journal
-    runner.guard = QuorumGuard(lambda: _look(run), QUORUM_SECONDS, listener=run.listener)
+    runner.guard = guard or QuorumGuard(lambda: _look(run), QUORUM_SECONDS, listener=run.listener)
 
 
 def still_ours(run: Context) -> None:

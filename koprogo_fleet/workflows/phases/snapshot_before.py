@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from koprogo_fleet.core.events import Note
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.etcd_snapshots import healthy_server, save_snapshot
+
+NAME = "before-rotation"
 
 
 def snapshot_before(run: Context) -> None:
-    """Say that none is taken: the one of K3s' own schedule has to do."""
-    run.listener(Note("no snapshot of etcd is taken before this: the newest one of K3s' own schedule has to do"))
+    """
+    Make one, and read it back.
+
+    Raises:
+        NotConverged: no server's etcd member is healthy, or what was read back is not what was written.
+    """
+    save_snapshot(run, healthy_server(run), NAME)

@@ -69,8 +69,10 @@ def test_container_with_objects_stays(cloud: Cloud) -> None:
     api = cloud.api()
     owner = users.create_user(api, "backups").user
     object_storage.create_container(api, REGION, NAME, owner.id)
-    with cloud.state.change() as data:
-        data["containers"][f"{REGION}/{NAME}"].update(objects=3, size=4096)
+    place = cloud.state.path.parent / "s3" / REGION / NAME / "etcd"
+    place.mkdir(parents=True)
+    for number, size in enumerate((4000, 90, 6)):
+        (place / str(number)).write_bytes(b"." * size)
 
     with pytest.raises(OvhError, match="not empty"):
         object_storage.delete_container(api, REGION, NAME)

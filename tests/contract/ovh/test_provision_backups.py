@@ -199,8 +199,10 @@ def test_destroy_leaves_a_bucket_that_holds_something(cloud: Cloud, objects: int
     """An empty, confirmed bucket goes with user and keys; one with backups stays, and is named at once."""
     keeper = MemoryKeeper()
     provision(cloud, SMALL, keeper=keeper)
-    with cloud.state.change() as data:
-        data["containers"][f"SBG/{BUCKET}"]["objects"] = objects
+    place = cloud.state.path.parent / "s3" / "SBG" / BUCKET
+    place.mkdir(parents=True)
+    for number in range(objects):
+        (place / str(number)).write_bytes(b"kept")
     confirmed = frozenset({"koprogo-cp-1", BUCKET})
     end = destroy_plan(observe(cloud.api(), SMALL, keeper), SMALL)
     options: dict[str, Any] = {"confirmed": confirmed, "keeper": keeper, "limits": Limits(**QUICK)}

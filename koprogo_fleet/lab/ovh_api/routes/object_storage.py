@@ -1,4 +1,4 @@
-"""S3 containers: the objects themselves are not the lab's business, only their count is."""
+"""S3 containers; what is in them is served by :mod:`koprogo_fleet.lab.s3`, and only counted here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from koprogo_fleet.lab.ovh_api.calls import Call, Route
 from koprogo_fleet.lab.ovh_api.errors import bad_request, conflict, not_found
 from koprogo_fleet.lab.ovh_api.routes.users import user_record
 from koprogo_fleet.lab.ovh_api.state import Record
+from koprogo_fleet.lab.s3.buckets import Size, place_of, size_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _OPTIONAL = {
@@ -25,7 +26,12 @@ _PROJECT_OWNER = 0
 """Who owns a container that was created without an owner (which id OVH gives then is not documented)."""
 
 
-def _shape(record: Record) -> dict[str, Any]:
+def _size(call: Call, record: Record) -> Size:
+    return size_of(place_of(call.state.path.parent / "s3", record))
+
+
+def _shape(call: Call, record: Record) -> dict[str, Any]:
+    size = _size(call, record)
     region = record["region"].rstrip("0123456789").lower()
     return {
         "name": record["name"],
@@ -33,8 +39,8 @@ def _shape(record: Record) -> dict[str, Any]:
         "ownerId": record["owner_id"],
         "virtualHost": f"https://{record['name']}.s3.{region}.io.cloud.ovh.net/",
         "createdAt": record["created"],
-        "objectsCount": record["objects"],
-        "objectsSize": record["size"],
+        "objectsCount": size.objects,
+        "objectsSize": size.size_bytes,
         "objects": [],
         "versioning": {"status": record["versioning"]},
         "encryption": {"sseAlgorithm": record["encryption"]},
@@ -47,7 +53,7 @@ def _shape(record: Record) -> dict[str, Any]:
 def _list(call: Call, region: str) -> Any:
     _check_region(region)
     with call.state.look() as data:
-        return [_shape(record) for record in data["containers"].values() if record["region"] == region]
+        return [_shape(call, record) for record in data["containers"].values() if record["region"] == region]
 
 
 def _create(call: Call, region: str) -> Any:
@@ -66,20 +72,18 @@ def _create(call: Call, region: str) -> Any:
             "region": region,
             "owner_id": body.get("ownerId", _PROJECT_OWNER),
             "created": datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "objects": 0,
-            "size": 0,
             "versioning": _one_of(body.get("versioning"), "status", ("disabled", "enabled", "suspended")),
             "encryption": _one_of(body.get("encryption"), "sseAlgorithm", ("plaintext", "AES256")),
             "tags": body.get("tags", {}),
             "grants": {},
         }
         data["containers"][_key(region, name)] = record
-    return _shape(record)
+    return _shape(call, record)
 
 
 def _get(call: Call, region: str, name: str) -> Any:
     with call.state.look() as data:
-        return _shape(_record(data, region, name))
+        return _shape(call, _record(data, region, name))
 
 
 def _change(call: Call, region: str, name: str) -> None:
@@ -95,7 +99,7 @@ def _change(call: Call, region: str, name: str) -> None:
 
 def _delete(call: Call, region: str, name: str) -> None:
     with call.state.change() as data:
-        if _record(data, region, name)["objects"]:
+        if _size(call, _record(data, region, name)).objects:
             raise bad_request(f"Container {name} is not empty")
         del data["containers"][_key(region, name)]
 

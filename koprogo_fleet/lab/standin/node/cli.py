@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from koprogo_fleet.core.errors import InputError, KoprogoError
 from koprogo_fleet.lab.standin.node import admin_commands, certificate_commands, config
 from koprogo_fleet.lab.standin.node.agent import K3sAgent
+from koprogo_fleet.lab.standin.node.config import Values
 from koprogo_fleet.lab.standin.node.containerd import ctr_command
 from koprogo_fleet.lab.standin.node.layout import KUBECONFIG
 from koprogo_fleet.lab.standin.node.log import log, to_stderr
 from koprogo_fleet.lab.standin.node.programs import kubernetes_version, program
 from koprogo_fleet.lab.standin.node.release import VERSION
+from koprogo_fleet.lab.standin.node.reset import cluster_reset
 from koprogo_fleet.lab.standin.node.server import K3sServer
 from koprogo_fleet.lab.standin.node.settings import Settings, settings_from
+from koprogo_fleet.lab.standin.node.snapshot_commands import etcd_snapshot
 
 USAGE = """\
 NAME:
@@ -28,6 +31,7 @@ COMMANDS:
    agent                   Run node agent
    kubectl                 Run kubectl
    ctr                     Run ctr
+   etcd-snapshot           save, ls, delete, prune: snapshots of etcd
    token                   create, delete, generate, list: bootstrap tokens; rotate: the server token
    secrets-encrypt         status, enable, disable, prepare, rotate, reencrypt, rotate-keys
    certificate             check, rotate: this node's leaf certificates
@@ -51,7 +55,9 @@ def main() -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     match arguments:
         case ["server" | "agent" as role, *rest]:
-            return _run(settings_from(role, config.load(role, rest, os.environ)))
+            return _service(config.load(role, rest, os.environ), role)
+        case ["etcd-snapshot", *rest]:
+            etcd_snapshot(rest, os.environ)
         case ["--version" | "-v", *_]:
             sys.stdout.write(f"k3s version {VERSION} (the lab's stand-in, Kubernetes {_kubernetes_or_none()})\n")
         case ["kubectl", *rest]:
@@ -72,7 +78,15 @@ def _dispatch(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(settings: Settings) -> int:
+def _service(values: Values, role: str) -> int:
+    settings = settings_from(role, values)
+    if settings.cluster_reset:
+        cluster_reset(settings, values, os.environ)
+        return 0
+    return _run(settings, values)
+
+
+def _run(settings: Settings, values: Values) -> int:
     """Run a server or an agent until SIGTERM; any thread's unexpected end ends the process, for systemd to restart."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +95,7 @@ def _run(settings: Settings) -> int:
     log.info("Starting k3s %s (the lab's stand-in, Kubernetes %s)", VERSION, _kubernetes_or_none())
     if settings.without_effect:
         log.info("stand-in: accepted, without effect here: %s", ", ".join(settings.without_effect))
-    service = K3sServer(settings) if settings.role == "server" else K3sAgent(settings)
+    service = K3sServer(settings, values) if settings.role == "server" else K3sAgent(settings)
     failure: list[BaseException] = []
 
     def start() -> None:

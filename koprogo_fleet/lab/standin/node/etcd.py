@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ HEARTBEAT_MS = 500
 ELECTION_MS = 5000
 JOIN_SECONDS = 300
 READY_SECONDS = 120
+SNAPSHOT_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Etcd:
         self.peer_url = f"https://{settings.node_ip}:2380"
         self.client_url = f"https://{settings.node_ip}:2379"
         self._initial: tuple[str, str] | None = None
+        self._alone = False
         self.child = Child("etcd", self._command, settings.layout.server_logs / "etcd.log")
 
     @property
@@ -120,6 +123,40 @@ class Etcd:
     def delete(self, key: str) -> None:
         """Delete one key."""
         self._ctl(LOCAL, "del", key)
+
+    def save_snapshot(self, file: Path) -> None:
+        """Write a snapshot of the data to *file*; it appears there whole."""
+        self._ctl(LOCAL, "snapshot", "save", str(file), seconds=SNAPSHOT_SECONDS)
+
+    def restore_snapshot(self, file: Path) -> None:
+        """
+        Make the data anew from a snapshot, with this member alone; what was there is moved aside.
+
+        Raises:
+            KubernetesError: it is no whole snapshot.
+        """
+        if self._data.exists():
+            old = self._data.with_name(f"{self._data.name}-old-{int(time.time())}")
+            self._data.rename(old)
+            log.info("Pre-restore etcd database moved to %s", old)
+        name = f"{self._settings.node_name}-{secrets.token_hex(4)}"
+        arguments = (f"--name={name}", f"--data-dir={self._data}", f"--initial-cluster={name}={self.peer_url}")
+        peer = f"--initial-advertise-peer-urls={self.peer_url}"
+        self._ctl(LOCAL, "snapshot", "restore", str(file), *arguments, peer, seconds=SNAPSHOT_SECONDS)
+        write_atomically(self._data / "name", name)
+
+    def start_alone(self) -> None:
+        """
+        Start the member as the only one of its cluster, whatever members its data name.
+
+        Raises:
+            KubernetesError: etcd ended.
+            WaitTimeout: it serves no keys.
+        """
+        self._learner_mark.unlink(missing_ok=True)
+        self._alone = True
+        self.child.start()
+        wait_for("etcd with a quorum", self._observe_health, seconds=READY_SECONDS, interval=0.5)
 
     def is_voter(self) -> bool:
         """Say whether this member is healthy and votes."""
@@ -203,28 +240,37 @@ class Etcd:
             "--log-level=warn",
             *(f"--{argument}" for argument in self._settings.extra_args.get("etcd", ())),
         ]
-        if self._initial and not self.has_data:
+        if self._alone:
+            command.append("--force-new-cluster")
+        elif self._initial and not self.has_data:
             state, cluster = self._initial
             command += [f"--initial-cluster-state={state}", f"--initial-cluster={cluster}"]
         return command
 
-    def _ctl(self, endpoint: str, *arguments: str, stdin: str = "") -> str:
+    def _ctl(self, endpoint: str, *arguments: str, stdin: str = "", seconds: float = 5) -> str:
         command = [
             "etcdctl",
             f"--endpoints={endpoint}",
             f"--cacert={self._tls}/server-ca.crt",
             f"--cert={self._tls}/client.crt",
             f"--key={self._tls}/client.key",
-            "--command-timeout=5s",
+            f"--command-timeout={seconds:.0f}s",
             *arguments,
         ]
         environment = {"ETCDCTL_API": "3", "PATH": "/usr/local/bin:/usr/bin:/bin"}
         try:
             completed = subprocess.run(
-                command, input=stdin, capture_output=True, text=True, timeout=15, check=False, env=environment
+                command,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=seconds + 10,
+                check=False,
+                env=environment,
             )
         except subprocess.TimeoutExpired as error:
-            raise KubernetesError(f"etcdctl {arguments[0]} {arguments[1]}: no end after 15 s") from error
+            said = f"etcdctl {arguments[0]} {arguments[1]}: no end after {seconds + 10:.0f} s"
+            raise KubernetesError(said) from error
         if completed.returncode != 0:
             words = [line for line in completed.stderr.splitlines() if line.strip()]
             raise KubernetesError(f"etcdctl {arguments[0]} {arguments[1]}: {words[-1] if words else 'no reason given'}")

@@ -95,5 +95,10 @@ HONOURED = _names(
     advertise-address service-node-port-range cluster-domain write-kubeconfig write-kubeconfig-mode cluster-init
     secrets-encryption tls-san cluster-cidr service-cidr cluster-dns kube-apiserver-arg kube-controller-manager-arg
     kube-scheduler-arg etcd-arg disable disable-kube-proxy private-registry"""
+) | _names(
+    """cluster-reset cluster-reset-restore-path etcd-disable-snapshots etcd-snapshot-name etcd-snapshot-schedule-cron
+    etcd-snapshot-retention etcd-snapshot-dir etcd-snapshot-compress etcd-s3 etcd-s3-endpoint etcd-s3-endpoint-ca
+    etcd-s3-access-key etcd-s3-secret-key etcd-s3-bucket etcd-s3-region etcd-s3-folder etcd-s3-timeout etcd-s3-insecure
+    etcd-s3-skip-ssl-verify etcd-s3-retention"""
 )
 """The keys that change what the stand-in does; the others are known, accepted, and named once in the log."""

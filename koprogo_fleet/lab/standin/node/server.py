@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from koprogo_fleet.lab.standin.node import encryption, kubeconfig, pki, tokens
 from koprogo_fleet.lab.standin.node.belonging import Watch
 from koprogo_fleet.lab.standin.node.bootstrap_data import BootstrapData
 from koprogo_fleet.lab.standin.node.certificates import Subject
+from koprogo_fleet.lab.standin.node.config import Values
 from koprogo_fleet.lab.standin.node.containerd import SANDBOX_IMAGE
 from koprogo_fleet.lab.standin.node.control_plane import LOCAL_API, ControlPlane
 from koprogo_fleet.lab.standin.node.encryption_rotation import EncryptionRotation
@@ -26,12 +28,14 @@ from koprogo_fleet.lab.standin.node.layout import API_PORT
 from koprogo_fleet.lab.standin.node.lease import Lease
 from koprogo_fleet.lab.standin.node.log import log
 from koprogo_fleet.lab.standin.node.loops import every
-from koprogo_fleet.lab.standin.node.membership import Membership
+from koprogo_fleet.lab.standin.node.membership import PASSWORD_SUFFIX, SECRETS, Membership
 from koprogo_fleet.lab.standin.node.node import Node
 from koprogo_fleet.lab.standin.node.node_password import NodePassword
 from koprogo_fleet.lab.standin.node.notify import notify
 from koprogo_fleet.lab.standin.node.pki import Pki
 from koprogo_fleet.lab.standin.node.programs import SERVER_PROGRAMS, wait_for_programs
+from koprogo_fleet.lab.standin.node.reset import flag_file
+from koprogo_fleet.lab.standin.node.schedule import ScheduledSnapshots
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
 from koprogo_fleet.lab.standin.node.sealing_objects import pod as sealing_pod
 from koprogo_fleet.lab.standin.node.server_requests import ServerRequests
@@ -42,15 +46,17 @@ from koprogo_fleet.lab.standin.node.wire import Api
 LEADER_SECONDS = 2
 DESCRIBE_SECONDS = 15
 WATCH_SECONDS = 5
+SCHEDULE_SECONDS = 5
 
 
 class K3sServer:
     """One server; :meth:`start` is the runbook."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, values: Values) -> None:
         self._settings = settings
         self._layout = settings.layout
         self._etcd = Etcd(settings)
+        self._scheduled = ScheduledSnapshots.of(settings, values, self._etcd, os.environ)
         self._control_plane = ControlPlane(settings)
         self._node = Node(settings, LOCAL_API, self._node_api)
         self._stopping = threading.Event()
@@ -88,6 +94,7 @@ class K3sServer:
         pki.write_tokens(settings, password.reveal(), agent_password.reveal(), ca)
         self._control_plane.start()
         log.info("Kube API server is now running")
+        self._end_reset()
         kubeconfig.for_people(
             settings.kubeconfig,
             server=f"https://127.0.0.1:{API_PORT}",
@@ -139,6 +146,14 @@ class K3sServer:
             raise KubernetesError("critical configuration value mismatch between servers: secrets-encryption")
         pki.import_shared(self._layout, shared["files"])
         return token.password
+
+    def _end_reset(self) -> None:
+        """After a reset, forget this node's password as the restored data have it: it may be that of another life."""
+        flag = flag_file(self._layout)
+        if flag.exists():
+            with closing(self._control_plane.api()) as api:
+                api.call("DELETE", f"{SECRETS}/{self._settings.node_name}{PASSWORD_SUFFIX}")
+            flag.unlink()
 
     def _member_to_join(self) -> str | None:
         if not self._settings.server or self._settings.cluster_init:
@@ -197,3 +212,5 @@ class K3sServer:
             membership.clean_up()
 
         every(LEADER_SECONDS, "leader", lead, self._stopping)
+        if self._scheduled:
+            every(SCHEDULE_SECONDS, "scheduled snapshots", self._scheduled.tick, self._stopping)

@@ -84,6 +84,7 @@ class Settings:
     token: Token | None
     agent_token: Token | None
     cluster_init: bool
+    cluster_reset: bool
     network: ClusterNetwork
     advertise_address: str
     names: tuple[str, ...]
@@ -139,6 +140,7 @@ def settings_from(role: str, values: Values) -> Settings:
         token=take.token("token"),
         agent_token=take.token("agent-token"),
         cluster_init=take.flag("cluster-init"),
+        cluster_reset=take.flag("cluster-reset"),
         network=ClusterNetwork(
             pods=take.network("cluster-cidr") or ClusterNetwork.pods,
             services=take.network("service-cidr") or ClusterNetwork.services,
