@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from koprogo_fleet.hosts.resources.kernel_module import KernelModules
     from koprogo_fleet.hosts.resources.line import Line
     from koprogo_fleet.hosts.resources.mount import Mount
+    from koprogo_fleet.hosts.resources.nft_table import NftTable
+    from koprogo_fleet.hosts.resources.own_kernel import OwnKernel
     from koprogo_fleet.hosts.resources.package import Packages
     from koprogo_fleet.hosts.resources.service import Service
     from koprogo_fleet.hosts.resources.swap import SwapOff
@@ -43,6 +45,8 @@ __all__ = [
     "KernelModules",
     "Line",
     "Mount",
+    "NftTable",
+    "OwnKernel",
     "Packages",
     "Service",
     "SwapOff",
@@ -71,6 +75,8 @@ __getattr__ = names_from(
         "kernel_module": ["KernelModules"],
         "line": ["Line"],
         "mount": ["Mount"],
+        "nft_table": ["NftTable"],
+        "own_kernel": ["OwnKernel"],
         "package": ["Packages"],
         "service": ["Service"],
         "swap": ["SwapOff"],
