@@ -22,7 +22,9 @@ def baseline_contradictions(ssh: Ssh, people: Sequence[Person], hardening: Harde
             message = f"{person.name} is the fleet's own way in: its keys are not those of a person"
             yield Mistake(message, place, (place, ("ssh", "user")))
         if person.name in seen:
-            yield Mistake(f"{person.name} is named twice: put all keys under one name", place, (place, seen[person.name]))
+            yield Mistake(
+                f"{person.name} is named twice: put all keys under one name", place, (place, seen[person.name])
+            )
         seen.setdefault(person.name, place)
     window = hardening.reboot
     if window is not None and window.minutes < nodes * REBOOT_MINUTES:

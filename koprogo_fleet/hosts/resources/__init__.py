@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from koprogo_fleet.hosts.resources.hostname import Hostname
     from koprogo_fleet.hosts.resources.kernel_module import KernelModules
     from koprogo_fleet.hosts.resources.line import Line
+    from koprogo_fleet.hosts.resources.masked import Masked
     from koprogo_fleet.hosts.resources.mount import Mount
     from koprogo_fleet.hosts.resources.nft_table import NftTable
     from koprogo_fleet.hosts.resources.own_kernel import OwnKernel
@@ -44,6 +45,7 @@ __all__ = [
     "Hostname",
     "KernelModules",
     "Line",
+    "Masked",
     "Mount",
     "NftTable",
     "OwnKernel",
@@ -74,6 +76,7 @@ __getattr__ = names_from(
         "hostname": ["Hostname"],
         "kernel_module": ["KernelModules"],
         "line": ["Line"],
+        "masked": ["Masked"],
         "mount": ["Mount"],
         "nft_table": ["NftTable"],
         "own_kernel": ["OwnKernel"],

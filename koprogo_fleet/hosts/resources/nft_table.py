@@ -69,7 +69,9 @@ class NftTable:
     def _in_force(self) -> UnitFiles:
         rules = f"/etc/nftables.d/{self.table}.nft"
         # To name the table makes it, so that it can be deleted; all in one transaction.
-        content = f"table inet {self.table}\ndelete table inet {self.table}\ntable inet {self.table} {{\n{self.chains}}}\n"
+        content = (
+            f"table inet {self.table}\ndelete table inet {self.table}\ntable inet {self.table} {{\n{self.chains}}}\n"
+        )
         unit = (
             f"[Unit]\nDescription=nftables table {self.table}\nDefaultDependencies=no\nAfter=local-fs.target nftables.service\n"
             "Before=network-pre.target shutdown.target\nWants=network-pre.target\nConflicts=shutdown.target\n\n"
