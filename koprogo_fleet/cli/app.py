@@ -15,6 +15,7 @@ from koprogo_fleet.cli import (
     cost,
     destroy,
     drift,
+    harden,
     inventory,
     k3s,
     kubectl,
@@ -46,6 +47,7 @@ app.command("scale")(scale.scale)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.command("drift")(drift.drift)
+app.command("harden")(harden.harden)
 app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
 app.add_typer(auth.app, name="auth")
