@@ -63,22 +63,17 @@ def harden(
         raise InputError("--json cannot ask for a confirmation", next_step="add --yes, or look first: --report")
     with progress(quiet=as_json) as listener:
         here = cloud_here(inventory, target, lab, listener, environment)
-        where = (here.fleet, here.directory, here.target, listener)
-        found = Report()
-        result: Hardened | None = None
-        if look or not yes:
-            result = workflow.report(*where, found)
-    if not look:
-        if result is not None and result.failed:
-            pass  # shown below: a fleet that cannot be looked at is not changed
-        elif result is None or found.changed:
-            if not yes:
-                show_differences(people_console(), "Plan", found)
-                if not agreed("Apply this plan?", "koprogo-fleet harden --yes"):
-                    raise typer.Exit(EXIT_CHANGES)
-            with progress(quiet=as_json) as listener:
-                result = workflow.harden(here.fleet, here.directory, here.target, listener, Report())
-    assert result is not None  # noqa: S101 - looked at, or brought about
+        where = (here.fleet, here.directory, here.target)
+        planned = Report()
+        result = workflow.report(*where, listener, planned) if look or not yes else None
+    # A fleet of which a node cannot even be looked at is not changed.
+    if result is None or not (look or result.failed or not planned.changed):
+        if not yes:
+            show_differences(people_console(), "Plan", planned)
+            if not agreed("Apply this plan?", "koprogo-fleet harden --yes"):
+                raise typer.Exit(EXIT_CHANGES)
+        with progress(quiet=as_json) as listener:
+            result = workflow.harden(*where, listener, Report())
     if html is not None:
         write_atomically(html, as_page(here.fleet.name, result))
     if as_json:
