@@ -27,7 +27,7 @@ PACKAGES = (
     *("etcd-server", "etcd-client", "containerd", "runc", "containernetworking-plugins"),
     *("conntrack", "ethtool", "socat", "ipset"),
     # what the baseline wants of every node, but for what a first run is to install: six nodes would install it on two cores
-    *("fail2ban", "python3-systemd", "auditd", "unattended-upgrades", "open-iscsi", "nfs-common", "libpam-systemd"),
+    *("fail2ban", "python3-systemd", "auditd", "unattended-upgrades", "open-iscsi", "nfs-common"),
 )
 # What nodes never need is not unpacked; nothing is synced to the disk package by package: a broken image is built again.
 OPTIONS = (
