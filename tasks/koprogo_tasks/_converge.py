@@ -18,17 +18,8 @@ from types import MappingProxyType
 from nornir.core.task import Result, Task
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import (
-    CommandTimeout,
-    InputError,
-    LoginRefused,
-    NotConverged,
-    SessionLost,
-    Unreachable,
-    WaitTimeout,
-)
+from koprogo_fleet.core.errors import CommandTimeout, InputError, NotConverged, SessionLost
 from koprogo_fleet.core.permit import Action
-from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.fence import guard, refusal
 from koprogo_fleet.hosts.found import found
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Resource, once_commands
@@ -42,15 +33,15 @@ from koprogo_fleet.hosts.script import (
     parse_apply,
     parse_gather,
 )
-from koprogo_fleet.ssh.connection import drop_session, session_for
+from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Completed, Session
+from koprogo_tasks._confirm import confirm
 from koprogo_tasks._permit import permit_for
 
 _TIMED_OUT = 124
 _KILLED = 137
 _MARGIN_SECONDS = 15.0
-_CONFIRM_SECONDS = 30.0
 _NO_HANDLERS: Mapping[str, str | Handler] = MappingProxyType({})
 
 
@@ -112,7 +103,7 @@ def converge(
         with permit_for(task, Action(task.host.name, "converge", differences, disrupts_etcd)) as permit:
             _apply(session, changes, due, guard(permit.fence), timeout)
             if confirmations := [change.confirm for _, change in changes if change.confirm]:
-                _confirm(task, confirmations, guard(permit.fence))
+                confirm(task, confirmations, guard(permit.fence))
     return Result(
         host=task.host,
         changed=bool(differences),
@@ -216,32 +207,6 @@ def _run_script(session: Session, script: bytes, timeout: float) -> Completed:
     if completed.exit_status == _KILLED and time.monotonic() - started >= timeout:
         return replace(completed, exit_status=_TIMED_OUT)
     return completed
-
-
-def _confirm(task: Task, scripts: Sequence[str], fence: str) -> None:
-    """Make changes last that would undo themselves, over a connection that was made after them."""
-    host = task.host.name
-
-    def connected() -> Session:
-        drop_session(task.host)
-        try:
-            return session_for(task.host, task.nornir.config)
-        except (Unreachable, LoginRefused) as error:
-            raise NotYet(error.seen) from error
-
-    try:
-        session = wait_for(f"{host}: a new connection", connected, seconds=_CONFIRM_SECONDS)
-    except WaitTimeout as error:
-        raise NotConverged(
-            f"{host}: no new connection can be made after the change: {error.last_observation}",
-            cause="the new firewall rules shut us out; the node takes its old ones back within minutes, by itself",
-            next_step="look at the rules that the plan shows, then run the same again",
-        ) from error
-    script = "\n".join([fence, *(f"(\n{script}\n) </dev/null || exit" for script in scripts)])
-    done = session.run_as_root("sh -s", stdin=script.encode(), timeout=_CONFIRM_SECONDS)
-    if done.exit_status:
-        said = done.stderr.decode(errors="replace")
-        raise refusal(session.host, done.exit_status, said) or command_failed(session.host, "confirm the change", done)
 
 
 def _stop_if_refused(host: str, decisions: Sequence[tuple[Resource, Decision]]) -> None:
