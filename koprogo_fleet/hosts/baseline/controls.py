@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from koprogo_fleet.hosts.baseline import audit, ban, kernel, logs, node_ports, permissions, sshd, storage, upgrades
+from koprogo_fleet.hosts.baseline import (
+    audit,
+    ban,
+    kernel,
+    logs,
+    node_ports,
+    people,
+    permissions,
+    sshd,
+    storage,
+    upgrades,
+)
 from koprogo_fleet.hosts.baseline.audit_controls import AUDITED
 
 CIS = "CIS Debian 12"
@@ -179,7 +190,14 @@ CONTROLS: tuple[Control, ...] = (
         "People are those of fleet.yaml",
         *(
             Made(name)
-            for name in ("group koprogo-", "logins of people", "user ", "authorized keys", "file /etc/sudoers.d/")
+            for name in (
+                "group koprogo-",
+                "logins of people",
+                "user ",
+                "authorized keys",
+                f"file {people.SUDOERS}",
+                f"path {people.SUDOERS}",
+            )
         ),
     ),
     _fleet(

@@ -14,7 +14,7 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.fleet import Fleet, Person
 from koprogo_fleet.hosts.baseline.names import HEADER
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Refused, Resource, Unchanged
-from koprogo_fleet.hosts.resources import AuthorizedKeys, File, Group, User
+from koprogo_fleet.hosts.resources import Absent, AuthorizedKeys, File, Group, User
 
 GROUP = "koprogo-people"
 SUDO_GROUP = "koprogo-sudo"
@@ -103,3 +103,5 @@ def _sudo(fleet: Fleet) -> Iterator[Resource]:
     if any(person.sudo for person in fleet.people):
         rule = f"%{SUDO_GROUP} ALL=(ALL:ALL) NOPASSWD: ALL\n"
         yield File(SUDOERS, HEADER + rule, mode="0440", validate="visudo -cf %s")
+    else:
+        yield Absent(SUDOERS)

@@ -9,7 +9,7 @@ import pytest
 
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.fleet import Fleet
-from koprogo_fleet.hosts.baseline import kernel, sshd
+from koprogo_fleet.hosts.baseline import kernel, people, sshd
 from koprogo_fleet.hosts.baseline.controls import CONTROLS
 from koprogo_fleet.hosts.baseline.node import Attachments, baseline
 from koprogo_fleet.hosts.baseline.verdict import Status, Verdict, verdicts
@@ -54,7 +54,8 @@ def test_a_node_that_is_as_desired_passes() -> None:
 
 def test_every_resource_has_its_control_and_every_control_its_resource() -> None:
     """No control stands for something that the baseline does not have, and no part of the baseline is told of nowhere."""
-    elsewhere = {"host certificate", "service koprogo-reboot"}  # of fleets with certificates, or without a window
+    # Of fleets with certificates, without a window, or without people who may become root.
+    elsewhere = {"host certificate", "service koprogo-reboot", f"path {people.SUDOERS}"}
     prefixes = [made.resource for control in CONTROLS for made in control.by if made.resource not in elsewhere]
 
     assert [] == [prefix for prefix in prefixes if not any(item.resource.startswith(prefix) for item in ALL)]
