@@ -15,7 +15,6 @@ from koprogo_fleet.hosts.baseline.names import HEADER
 from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Decision, Fact
 from koprogo_fleet.hosts.resources import File
-from koprogo_fleet.hosts.resources._parts import look_at_parts, parts_of
 
 RELOAD_FAIL2BAN = "reload fail2ban"
 RELOAD_SCRIPT = "fail2ban-client --test >/dev/null\nsystemctl reload-or-restart fail2ban"
@@ -27,14 +26,15 @@ FIND_MINUTES = 10
 
 # sudo forgets who logged in; the shell that sudo was started from has not.
 _WHO_ASKS = r"""
-pid=$$
-while [ "${pid:-0}" -gt 1 ]; do
-  if grep -qz '^SSH_CONNECTION=' "/proc/$pid/environ" 2>/dev/null; then
-    tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=\([^ ]*\) .*/\1/p'
-    break
-  fi
-  pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
-done"""
+pid=$$ asks=
+while [ "${pid:-0}" -gt 1 ] && [ -z "$asks" ]; do
+  asks=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^SSH_CONNECTION=\([^ ]*\) .*/\1/p')
+  parent=0
+  while read -r key value; do [ "$key" != PPid: ] || { parent=$value; break; }; done <"/proc/$pid/status"
+  pid=$parent
+done 2>/dev/null
+echo "$asks"
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SshJail:
 
     def look(self) -> str:
         """Print from where this session comes, and look at the file."""
-        return look_at_parts([_WHO_ASKS, self._file("").look()])
+        return f"{_WHO_ASKS}{self._file('').look()}"
 
     def questions(self) -> Iterable[Question]:
         """Ask about the file."""
@@ -67,8 +67,8 @@ class SshJail:
 
     def decide(self, fact: Fact) -> Decision:
         """Compare the file with the one that spares this session, too."""
-        who, file = parts_of(fact)
-        return self._file(who.text.strip()).decide(file)
+        who, _, file = fact.stdout.partition(b"\n")
+        return self._file(who.decode()).decide(Fact(fact.exit_status, file))
 
     def _file(self, controller: str) -> File:
         spared = ["127.0.0.0/8", "::1", *map(str, self.spared)]

@@ -10,7 +10,6 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.hosts.questions import Question
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Unchanged
-from koprogo_fleet.hosts.resources._parts import look_at_parts, parts_of
 from koprogo_fleet.hosts.resources.file import File
 from koprogo_fleet.hosts.resources.service import Service
 from koprogo_fleet.hosts.resources.unit import UnitFiles, unit_path
@@ -46,8 +45,8 @@ class NftTable:
 
     def look(self) -> str:
         """Look at the file and the unit that loads it, and ask the kernel for the table."""
-        kernel = f"nft --terse list table inet {self.table} >/dev/null 2>&1; echo $?"
-        return look_at_parts([self._in_force().look(), kernel])
+        kernel = f"nft --terse list table inet {self.table} >/dev/null 2>&1 && echo there || echo gone"
+        return f"{kernel}\n{self._in_force().look()}"
 
     def questions(self) -> Iterable[Question]:
         """Ask about the files and the unit."""
@@ -55,9 +54,9 @@ class NftTable:
 
     def decide(self, fact: Fact) -> Decision:
         """Write and load it; or load it again where it was taken away."""
-        files, kernel = parts_of(fact)
-        decision = self._in_force().decide(files)
-        if not isinstance(decision, Unchanged) or kernel.text.strip() == "0":
+        kernel, _, files = fact.stdout.partition(b"\n")
+        decision = self._in_force().decide(Fact(fact.exit_status, files))
+        if not isinstance(decision, Unchanged) or kernel == b"there":
             return decision
         missing = Difference(Operation.CREATE, self.name, new="it was taken out of the kernel")
         return Change((missing,), f"systemctl restart {self._unit}")
