@@ -42,7 +42,8 @@ def harden(
     """
     Bring the baseline of every node about, and tell how each control is: pass, fixed, fail, or not applicable, and why.
 
-    It is firewall, sshd, fail2ban, audit, kernel, clock, logs, upgrades, people and storage. The plan is shown first, and nothing is changed before it is agreed to. Kubernetes is left alone.
+    It is firewall, sshd, fail2ban, audit, kernel, clock, logs, upgrades, people and storage. The plan is shown first, and
+    nothing is changed before it is agreed to. Kubernetes is left alone.
 
     Example: koprogo-fleet harden --report
 
