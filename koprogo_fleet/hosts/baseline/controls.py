@@ -62,7 +62,9 @@ class Control:
 
 
 def _settings(number: str, title: str, file: str, *keys: str) -> Control:
-    return Control(CIS, number, title, (Made(f"kernel settings of {file}", keys),))
+    by = (Made(f"kernel settings of {file}", keys),)
+    ufw = (Made(f"file {kernel.UFW_FILE}", keys),) if file == kernel.NETWORK_FILE else ()
+    return Control(CIS, number, title, (*by, *ufw))
 
 
 def _sshd(number: str, title: str, *keys: str) -> Control:

@@ -48,6 +48,9 @@ NETWORK = {
     **_everywhere("accept_ra", "0", "6"),
 }
 
+UFW_FILE = "/etc/ufw/sysctl.conf"
+"""What ufw sets whenever it starts; as it comes it undoes a part of :data:`NETWORK`."""
+
 UNUSED_FILE = "/etc/modprobe.d/koprogo-unused.conf"
 UNUSED = (
     *("cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf", "usb-storage"),
@@ -69,6 +72,7 @@ def kernel(fleet: Fleet, node: Node) -> tuple[Resource, ...]:
         OwnKernel(File(UNUSED_FILE, HEADER + unused), "a container has its host's kernel modules"),
         Sysctl(SETTINGS, KUBELET_FILE),
         Sysctl(NETWORK, NETWORK_FILE),
+        File(UFW_FILE, HEADER + "".join(f"{key.replace('.', '/')}={value}\n" for key, value in NETWORK.items())),
         Sysctl(MEMORY, MEMORY_FILE),
         File("/etc/security/limits.d/60-koprogo-core.conf", f"{HEADER}* hard core 0\n"),
         SwapOff(),
