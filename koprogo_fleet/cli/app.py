@@ -17,6 +17,7 @@ from koprogo_fleet.cli import (
     destroy,
     drift,
     etcd,
+    harden,
     inventory,
     k3s,
     kubectl,
@@ -49,6 +50,7 @@ app.command("scale")(scale.scale)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.command("drift")(drift.drift)
+app.command("harden")(harden.harden)
 app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
 app.add_typer(auth.app, name="auth")

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from koprogo_fleet.core.baseline_contradictions import baseline_contradictions
 from koprogo_fleet.core.contradictions import backup_contradictions, contradictions
 from koprogo_fleet.core.contradictions_around import around
 from koprogo_fleet.core.dns_contradictions import dns_contradictions
@@ -25,18 +26,22 @@ from koprogo_fleet.core.sections import (
     NODE_PORTS,
     Address,
     Backups,
+    Ban,
     Cidr,
     DedicatedServer,
     Dns,
     DnsLabel,
     DnsRecord,
+    Hardening,
     Ingress,
     JumpHost,
     LoadBalancer,
     Network,
+    Person,
     Pool,
     Port,
     Power,
+    RebootWindow,
     Role,
     Ssh,
     SshCertificates,
@@ -50,12 +55,14 @@ __all__ = [
     "Address",
     "Agent",
     "Backups",
+    "Ban",
     "Cidr",
     "DedicatedServer",
     "Dns",
     "DnsLabel",
     "DnsRecord",
     "Fleet",
+    "Hardening",
     "Ingress",
     "JumpHost",
     "K3s",
@@ -65,9 +72,11 @@ __all__ = [
     "Model",
     "Network",
     "Node",
+    "Person",
     "Pool",
     "Port",
     "Power",
+    "RebootWindow",
     "Role",
     "Ssh",
     "SshCertificates",
@@ -119,6 +128,8 @@ class Fleet(Model):
     dns: Dns | None = None
     backups: Backups | None = None
     power: Power = Power()
+    people: tuple[Person, ...] = ()
+    hardening: Hardening = Hardening()
     budget: Whole | None = Field(default=None, ge=0, description="a sum of whole euro a month such as 400")
 
     @model_validator(mode="after")
@@ -127,6 +138,7 @@ class Fleet(Model):
             *contradictions(self.name, self.network, self.ssh, self.pools, self.ingress),
             *dns_contradictions(self.dns, load_balancer=self.load_balancer is not None),
             *backup_contradictions(self.backups),
+            *baseline_contradictions(self.ssh, self.people, self.hardening, sum(pool.count for pool in self.pools)),
             *around(self.name, self.network, self.pools, self.dedicated_servers, self.load_balancer),
             *k3s_contradictions(self.k3s, self.network, self.pools, self.dedicated_servers, self.load_balancer),
         )

@@ -66,6 +66,10 @@ VaultPath = Annotated[
     StringConstraints(pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"),
     Field(description="a path below vault.folder such as backups/s3"),
 ]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+TimeOfDay = Annotated[
+    str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), Field(description='a time in UTC such as "03:00"')
+]
 Cidr = Annotated[IPv4Network, BeforeValidator(str), Field(description="an IPv4 network such as 10.0.0.0/24")]
 
 
@@ -184,10 +188,11 @@ class DedicatedServer(Model):
 
 
 class Ingress(Model):
-    """The NodePorts that the load balancer sends HTTP and HTTPS to."""
+    """The NodePorts that the load balancer sends HTTP and HTTPS to, and who may come to them beside it."""
 
     http: Port = 30080
     https: Port = 30443
+    open_to: tuple[Cidr, ...] = ()
 
 
 class DnsRecord(Model):
@@ -261,3 +266,45 @@ class VaultPlace(Model):
 
     mount: Text = "secret"
     folder: Text = "koprogo"
+
+
+class Person(Model):
+    """Who may log in to the nodes beside the fleet's own user; one who is not named any more may not."""
+
+    name: UserName = Field(examples=["alice"])
+    keys: tuple[Text, ...] = Field(examples=[["ssh-ed25519 AAAA... alice@laptop"]])
+    sudo: bool = Field(default=False, strict=True, description="true or false")
+
+
+class RebootWindow(Model):
+    """When a node may restart itself to put security upgrades in force, in UTC; it may end on the day after."""
+
+    days: tuple[Weekday, ...] = Field(min_length=1, description="days such as sat, sun", examples=[["sat", "sun"]])
+    start: TimeOfDay = Field(alias="from", examples=["03:00"])
+    end: TimeOfDay = Field(alias="to", examples=["05:00"])
+
+    @property
+    def minutes(self) -> int:
+        """How long it is; from 23:00 to 01:00 are two hours."""
+        return (minute_of_day(self.end) - minute_of_day(self.start)) % (24 * 60) or 24 * 60
+
+
+class Ban(Model):
+    """How many failed logins of one address are too many, and for how long it is shut out."""
+
+    tries: Whole = Field(default=5, ge=2, le=100, description="a number from 2 to 100")
+    minutes: Whole = Field(default=60, ge=1, le=525600, description="a time from 1 to 525600 minutes")
+
+
+class Hardening(Model):
+    """What the baseline leaves to choose."""
+
+    reboot: RebootWindow | None = None
+    ban: Ban = Ban()
+    never_banned: tuple[Cidr, ...] = ()
+
+
+def minute_of_day(time: str) -> int:
+    """Return how many minutes after midnight HH:MM is."""
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)

@@ -99,6 +99,8 @@ class Change:
         once: what is run after the scripts of all changes. A run that ends before it is mended by the next one: either
             the look tells that it is missing, or it does not matter.
         together: does what *script* does, for several changes that follow each other.
+        confirm: sh that makes the change last, run over a new connection when all changes are made. Where none comes to be,
+            the node undoes the change by itself: so must the *script* have arranged it.
     """
 
     differences: tuple[Difference, ...]
@@ -108,6 +110,7 @@ class Change:
     then: Fact | None = field(default=None, repr=False)
     once: tuple[Once, ...] = ()
     together: Once | None = None
+    confirm: str = field(default="", repr=False)
 
     @property
     def complete(self) -> str:

@@ -26,6 +26,8 @@ PACKAGES = (
     # what K3s carries inside its one binary
     *("etcd-server", "etcd-client", "containerd", "runc", "containernetworking-plugins"),
     *("conntrack", "ethtool", "socat", "ipset"),
+    # what the baseline wants of every node, but for what a first run is to install: six nodes would install it on two cores
+    *("fail2ban", "python3-systemd", "auditd", "unattended-upgrades", "open-iscsi", "nfs-common"),
 )
 # What nodes never need is not unpacked; nothing is synced to the disk package by package: a broken image is built again.
 OPTIONS = (
@@ -34,12 +36,13 @@ OPTIONS = (
     '--aptopt=Acquire::Languages "none"',
 )
 # Downloaded, not installed: nodes that install one of these ask the mirror only whether there is a newer one.
-CACHED_PACKAGES = ("ufw", "fail2ban", "chrony", "open-iscsi", "nfs-common")
+CACHED_PACKAGES = ("ufw", "chrony")
 
 # Runs inside the new system. The bundled parts are masked since the stand-in of K3s runs its own instances of them.
 # systemd leaves the block devices in fstab to the host when it runs in a container: a unit mounts them, as a real boot
 # would. Debian's cloud images let cloud-init manage /etc/hosts, and so does this one; looking for GRUB, which no
-# container has, would cost each node five seconds.
+# container has, would cost each node five seconds. What the baseline is to start is not started before. apt's own timers can
+# be started, and wait for another year: what they install in the middle of a test would be another system.
 SETUP_SCRIPT = """\
 set -eu
 export LC_ALL=C.UTF-8
@@ -69,9 +72,16 @@ ExecStart=mount --all
 [Install]
 WantedBy=local-fs.target
 EOF
+for timer in apt-daily apt-daily-upgrade; do
+  systemctl -q disable $timer.timer
+  mkdir /etc/systemd/system/$timer.timer.d
+  printf '[Timer]\\nOnCalendar=\\nOnCalendar=yearly\\n' > /etc/systemd/system/$timer.timer.d/koprogo-lab.conf
+done
 systemctl -q enable systemd-networkd ssh koprogo-lab-fstab
+systemctl -q disable fail2ban auditd unattended-upgrades open-iscsi iscsid iscsid.socket rpcbind rpcbind.socket \\
+  nfs-client.target blkmapd 2>/dev/null || :
 systemctl -q mask etcd containerd systemd-networkd-wait-online systemd-resolved networking \\
-  apt-daily.timer apt-daily-upgrade.timer e2scrub_reap e2scrub_all.timer 2>/dev/null
+  e2scrub_reap e2scrub_all.timer 2>/dev/null
 
 rm -rf /var/cache/apt/*.bin /opt/*
 mkdir -p /opt/koprogo-lab/bin /var/lib/rancher /var/lib/kubelet

@@ -31,10 +31,13 @@ def baseline(
             as they are.
 
     Returns:
-        Result object with the following attributes set: changed, diff, differences, not_applicable.
+        Result object with the following attributes set: changed, diff, differences, not_applicable; its *result* is a
+        tuple of :class:`~koprogo_fleet.hosts.found.Found`, one for each resource.
     """
     volume = task.host.get("volume")
     attachments = Attachments(task.host["vrack"]["mac"], volume["id"] if volume else None)
     node = node_of(task.host, fleet)
     resources = resources_of(fleet, node, attachments, certificates(node) if certificates else ())
-    return converge(task, resources, handlers=HANDLERS, dry_run=dry_run, timeout=600)
+    converged = converge(task, resources, handlers=HANDLERS, dry_run=dry_run, timeout=600)
+    converged.result = converged.found  # type: ignore[attr-defined]  # Nornir's results take any attribute
+    return converged

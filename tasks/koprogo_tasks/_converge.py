@@ -21,6 +21,7 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import CommandTimeout, InputError, NotConverged, SessionLost
 from koprogo_fleet.core.permit import Action
 from koprogo_fleet.hosts.fence import guard, refusal
+from koprogo_fleet.hosts.found import found
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, NotApplicable, Refused, Resource, once_commands
 from koprogo_fleet.hosts.script import (
     Gathered,
@@ -35,6 +36,7 @@ from koprogo_fleet.hosts.script import (
 from koprogo_fleet.ssh.connection import session_for
 from koprogo_fleet.ssh.failures import command_failed
 from koprogo_fleet.ssh.session import Completed, Session
+from koprogo_tasks._confirm import confirm
 from koprogo_tasks._permit import permit_for
 
 _TIMED_OUT = 124
@@ -74,9 +76,11 @@ def converge(
           * diff (str): what, as text
           * differences (tuple of Difference): the same, as data
           * not_applicable (tuple of (name, reason)): what cannot be had on this node
+          * found (tuple of :class:`~koprogo_fleet.hosts.found.Found`): the same by resource, in their order
 
     Raises:
-        NotConverged: a resource refuses to be changed; nothing was changed.
+        NotConverged: a resource refuses to be changed, and nothing was changed; or no new connection came to be under what
+            was changed, and the node takes that back.
         Fenced: another run has claimed the node; nothing was changed.
         CommandFailed: a step failed; the ones before it are done, the others are not.
         CommandTimeout, SessionLost: as :meth:`~koprogo_fleet.ssh.session.Session.run`; run it again, it looks first.
@@ -98,12 +102,15 @@ def converge(
         disrupts_etcd = any(handler.disrupts_etcd for handler in due.values())
         with permit_for(task, Action(task.host.name, "converge", differences, disrupts_etcd)) as permit:
             _apply(session, changes, due, guard(permit.fence), timeout)
+            if confirmations := [change.confirm for _, change in changes if change.confirm]:
+                confirm(task, confirmations, guard(permit.fence))
     return Result(
         host=task.host,
         changed=bool(differences),
         diff="\n".join(_lines(differences)),
         differences=differences,
         not_applicable=_not_applicable(decisions),
+        found=tuple(found(resource.name, decision) for resource, decision in decisions),
     )
 
 

@@ -30,9 +30,9 @@ def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
     for name, info in model.model_fields.items():
         inner, suffix = _model_in(info.annotation)
         if inner:
-            yield from leaves(inner, f"{prefix}{name}{suffix}.")
+            yield from leaves(inner, f"{prefix}{info.alias or name}{suffix}.")
         else:
-            yield f"{prefix}{name}", info
+            yield f"{prefix}{info.alias or name}", info
 
 
 def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:

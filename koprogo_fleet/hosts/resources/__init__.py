@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from koprogo_fleet.hosts.resources.hostname import Hostname
     from koprogo_fleet.hosts.resources.kernel_module import KernelModules
     from koprogo_fleet.hosts.resources.line import Line
+    from koprogo_fleet.hosts.resources.masked import Masked
     from koprogo_fleet.hosts.resources.mount import Mount
+    from koprogo_fleet.hosts.resources.nft_table import NftTable
+    from koprogo_fleet.hosts.resources.own_kernel import OwnKernel
     from koprogo_fleet.hosts.resources.package import Packages
     from koprogo_fleet.hosts.resources.service import Service
     from koprogo_fleet.hosts.resources.swap import SwapOff
@@ -42,7 +45,10 @@ __all__ = [
     "Hostname",
     "KernelModules",
     "Line",
+    "Masked",
     "Mount",
+    "NftTable",
+    "OwnKernel",
     "Packages",
     "Service",
     "SwapOff",
@@ -70,7 +76,10 @@ __getattr__ = names_from(
         "hostname": ["Hostname"],
         "kernel_module": ["KernelModules"],
         "line": ["Line"],
+        "masked": ["Masked"],
         "mount": ["Mount"],
+        "nft_table": ["NftTable"],
+        "own_kernel": ["OwnKernel"],
         "package": ["Packages"],
         "service": ["Service"],
         "swap": ["SwapOff"],

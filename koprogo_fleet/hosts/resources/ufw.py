@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.hosts.resource import Change, Decision, Fact, Unchanged
 from koprogo_fleet.hosts.resources._path import ABSENT
+from koprogo_fleet.hosts.resources._ufw_probation import CONFIRM, LOOK, ON_PROBATION, put_in_force, swap
 from koprogo_fleet.hosts.resources._ufw_rule import FAMILIES, Family, UfwRule, canonical, rule_of_tuple
 
 __all__ = ["Ufw", "UfwRule"]
@@ -23,6 +23,7 @@ _POLICIES = {
 
 _LOOK = f"""\
 [ -f /etc/ufw/ufw.conf ] || exit {ABSENT}
+{LOOK}
 echo "==settings"
 grep -hE '^(ENABLED|IPV6|DEFAULT_(INPUT|OUTPUT|FORWARD)_POLICY)=' /etc/ufw/ufw.conf /etc/default/ufw
 for family in '' 6; do
@@ -51,6 +52,7 @@ HOOKS
 done""".replace("@hooks@", "\n".join(_HOOKS))
 
 
+_UNCONFIRMED = Difference(Operation.CHANGE, "firewall", old="on probation", new="confirmed")
 _NOT_IN_FORCE = Difference(Operation.CHANGE, "firewall", old="on, but not in force", new="in force")
 
 
@@ -62,18 +64,26 @@ class Ufw:
     What comes in is refused by default, what goes out is allowed, and so is what is routed (pods). Rules that are in
     ufw's files but were taken out of the kernel are found, too. Rules of others (K3s, kube-proxy) are not touched.
 
+    New rules are on probation: the kernel swaps them in at once (one transaction for each of IPv4 and IPv6), and a timer
+    on the node puts the old ones back unless a new connection has confirmed them. They go into ufw's files only then: a
+    node that restarts meanwhile has the old ones, too.
+
     Attributes:
         rules: the rules; the first that matches decides.
         ssh_port: a rule must allow it, or nobody could log in any more.
+        probation_seconds: how long the node waits for the new connection.
 
     Raises:
-        InputError: no rule lets SSH in.
+        InputError: no rule lets SSH in, or there is no time to confirm.
     """
 
     rules: tuple[UfwRule, ...]
     ssh_port: int = 22
+    probation_seconds: int = 120
 
     def __post_init__(self) -> None:
+        if self.probation_seconds < 1:
+            raise InputError(f"nobody can confirm the firewall within {self.probation_seconds} s")
         if not any(rule.opens(self.ssh_port) for rule in self.rules):
             raise InputError(
                 f"the firewall rules would lock us out: none of them allows {self.ssh_port}/tcp",
@@ -93,10 +103,15 @@ class Ufw:
         """Compare the settings, then the files, then the kernel, rule by rule."""
         sections = _sections(fact.text)
         settings = dict(line.split("=", 1) for line in sections.get("settings", ()))
-        differences = [*_policy_differences(settings), *self._rule_differences(settings, sections)]
+        policies = _policy_differences(settings)
+        differences = [*policies, *self._rule_differences(settings, sections)]
+        if not differences and ON_PROBATION in sections:
+            differences.append(_UNCONFIRMED)
         if not differences:
             return Unchanged()
-        return Change(tuple(differences), self._script(hook_up=_NOT_IN_FORCE in differences))
+        rebuild = bool(policies) or not {_NOT_IN_FORCE, _UNCONFIRMED}.isdisjoint(differences)
+        script = self._rebuild(hook_up=_NOT_IN_FORCE in differences) if rebuild else self._swap(sections)
+        return Change(tuple(differences), script, confirm=CONFIRM)
 
     def _rule_differences(
         self, settings: Mapping[str, str], sections: Mapping[str, Sequence[str]]
@@ -114,33 +129,45 @@ class Ufw:
                 found.compare_kernel(wanted, listed, kernel, family)
         return found.differences()
 
-    def _script(self, *, hook_up: bool) -> str:
-        lines = [_HOOK_UP] if hook_up else []
-        for family in FAMILIES:
-            path = f"/etc/ufw/user{family.suffix}.rules"
-            content = base64.b64encode(self._file(family).encode()).decode()
-            lines += [
-                f"printf %s '{content}' | base64 -d >{path}.koprogo-tmp",
-                f"chmod 0640 {path}.koprogo-tmp",
-                f"sync -- {path}.koprogo-tmp",
-                f"mv -fT -- {path}.koprogo-tmp {path}",
-            ]
+    def _swap(self, sections: Mapping[str, Sequence[str]]) -> str:
+        """Return what replaces the rules of a firewall that is on."""
+        loaded = [family for family in FAMILIES if sections.get(f"kernel{family.suffix}")]
+        return swap(
+            {family.suffix: self._kernel(family) for family in loaded},
+            {family.suffix: self._listed(family) for family in FAMILIES},
+            self.probation_seconds,
+        )
+
+    def _rebuild(self, *, hook_up: bool) -> str:
+        """Return what switches it on, with policies and all."""
         expressions = " ".join(f"-e 's/^{key}=.*/{key}=\"{policy}\"/'" for key, (_, policy) in _POLICIES.items())
-        lines += [
+        lines = [
+            *([_HOOK_UP] if hook_up else []),
             f"sed -i {expressions} /etc/default/ufw",
             # Both load all the rules before they set the policy: a connection that is open stays open.
             "if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw reload; else ufw --force enable; fi",
         ]
-        return "\n".join(lines)
+        files = {family.suffix: self._file(family) for family in FAMILIES}
+        return put_in_force(files, "\n".join(lines), self.probation_seconds)
+
+    def _kernel(self, family: Family) -> str:
+        """Return the chain of the rules for ``iptables-restore --noflush``, which empties the chains that it is told."""
+        rules = (line for rule in self.rules if rule.applies_to(family) for line in rule.kernel_lines(family))
+        return "\n".join(["*filter", f":{family.prefix}-user-input - [0:0]", *rules, "COMMIT", ""])
+
+    def _listed(self, family: Family) -> str:
+        """Return the rules as they are between two marks of ufw's file."""
+        lines: list[str] = []
+        for rule in self.rules:
+            if rule.applies_to(family):
+                lines += ["", rule.tuple_line(family), *rule.kernel_lines(family)]
+        return "\n".join([*lines, "", ""])
 
     def _file(self, family: Family) -> str:
         # ufw adds its logging rules to this file when it loads it, and keeps the tuples.
         chains = ("user-input", "user-output", "user-forward", "user-limit", "user-limit-accept")
         lines = ["*filter", *(f":{family.prefix}-{chain} - [0:0]" for chain in chains), "### RULES ###"]
-        for rule in self.rules:
-            if rule.applies_to(family):
-                lines += ["", rule.tuple_line(family), *rule.kernel_lines(family)]
-        lines += ["", "### END RULES ###", f"-A {family.prefix}-user-limit -j REJECT"]
+        lines += [f"{self._listed(family)}### END RULES ###", f"-A {family.prefix}-user-limit -j REJECT"]
         lines += [f"-A {family.prefix}-user-limit-accept -j ACCEPT", "COMMIT", ""]
         return "\n".join(lines)
 

@@ -39,6 +39,7 @@ class Shell:
     name: str = "shell"
     looks: str = "exit 1"
     notify: tuple[str, ...] = ()
+    confirm: str = ""
 
     def look(self) -> str:
         """Do what the test says."""
@@ -50,7 +51,7 @@ class Shell:
             return Unchanged()
         if fact.exit_status == 9:
             return NotApplicable("not here")
-        return Change((Difference(Operation.CHANGE, self.name),), self.script, self.notify)
+        return Change((Difference(Operation.CHANGE, self.name),), self.script, self.notify, confirm=self.confirm)
 
 
 @pytest.fixture
@@ -379,3 +380,40 @@ def test_a_shared_command_that_fails_is_named(nornir: Nornir, tmp_path: Path) ->
 
     with pytest.raises(CommandFailed, match=f"sync {tmp_path}/none: exit status 1"):
         run(nornir, [Shared("true")])
+
+
+def test_what_would_undo_itself_is_confirmed_by_a_new_connection(sshd: Sshd, nornir: Nornir, tmp_path: Path) -> None:
+    """After the change, and its handlers, a second login says that it may stay; nothing else asks for one."""
+    steps = tmp_path / "steps"
+    changes = (Shell(f"echo change >>{steps}", notify=("after",), confirm=f"echo confirm >>{steps}"),)
+
+    logins = sshd.logins()
+    run(nornir, changes, handlers={"after": f"echo handler >>{steps}"})
+
+    assert ["change", "handler", "confirm"] == steps.read_text().split()
+    assert logins + 2 == sshd.logins()
+    run(nornir, [Shell("exit 1", looks="exit 0", confirm="exit 1")])
+    assert logins + 2 == sshd.logins()
+
+
+def test_what_shuts_us_out_is_not_confirmed(
+    sshd: Sshd, nornir: Nornir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no new login works any more the run fails, and the change is left to undo itself."""
+    monkeypatch.setattr("koprogo_tasks._confirm.SECONDS", 1.0)
+    confirmed, keys = tmp_path / "confirmed", sshd.log.with_name("authorized_keys")
+    before = keys.read_text()
+
+    with pytest.raises(NotConverged, match="no new connection can be made after the change"):
+        run(nornir, [Shell(f": >{keys}", confirm=f"touch {confirmed}")])
+
+    assert not confirmed.exists()
+    keys.write_text(before)
+
+
+def test_a_confirmation_that_comes_too_late_is_an_error(nornir: Nornir) -> None:
+    """A node that has undone the change already says so."""
+    with pytest.raises(CommandFailed, match="confirm the change") as raised:
+        run(nornir, [Shell("true", confirm="echo 'too late' >&2; exit 1")])
+
+    assert "too late" in raised.value.stderr

@@ -111,7 +111,7 @@ def test_what_was_changed_by_hand_is_named_and_mended(fleet: Fleet) -> None:
     """A stopped K3s, an edited file, a deleted rule and a deleted Secret: plan names exactly these, provision mends them."""
     fleet.on("koprogo-worker-1", "systemctl stop k3s-agent")
     fleet.on("koprogo-cp-2", "echo 'debug: true' >> /etc/rancher/k3s/config.yaml")
-    fleet.on("koprogo-worker-2", "ufw delete allow from 10.0.0.0/24 to any port 10250 proto tcp")
+    fleet.on("koprogo-worker-2", "ufw delete allow from 10.0.0.21 to any port 10250 proto tcp")
     fleet.on("koprogo-cp-3", "sed -i s/MaxAuthTries.*/MaxAuthTries\\ 6/ /etc/ssh/sshd_config.d/10-koprogo.conf")
     fleet.kubectl("delete", "sealedsecret,secret", "koprogo-api", "-n", "koprogo", "--ignore-not-found")
 

@@ -236,3 +236,28 @@ def test_ipv6_rules_are_for_ipv6_alone() -> None:
 
     assert [False, True] == ["-s fd00::/64" in file for file in files]
     assert [True, True] == ["--dport 22" in file for file in files]
+
+
+def test_other_rules_are_swapped_in_one_transaction() -> None:
+    """Where the firewall is on, the kernel is told all rules at once; ufw, which would empty the chains first, is not asked."""
+    decision = FIREWALL.decide(fact(rules=without(RULES, "10250"), kernel=without(KERNEL, "10250")))
+
+    assert isinstance(decision, Change)
+    assert "iptables-restore -w 10 --noflush" in decision.script
+    assert "ufw reload\nelse" not in decision.script.split("UNDO\n")[-1]
+    assert "systemd-run" in decision.script
+    assert decision.confirm
+
+
+def test_what_nobody_confirmed_is_not_done() -> None:
+    """Rules that are in force, and still on probation, are put in force again and confirmed."""
+    decision = FIREWALL.decide(Fact(0, b"==probation\n" + fact().stdout))
+
+    assert isinstance(decision, Change)
+    assert ["change firewall: on probation -> confirmed"] == [str(item) for item in decision.differences]
+
+
+def test_somebody_must_have_time_to_confirm() -> None:
+    """A probation of no time would take every change back."""
+    with pytest.raises(InputError, match="within 0 s"):
+        Ufw(FIREWALL.rules, probation_seconds=0)
