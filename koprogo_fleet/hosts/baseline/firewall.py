@@ -16,8 +16,12 @@ from koprogo_fleet.core.fleet import DedicatedServer, Fleet, Node, Role
 from koprogo_fleet.hosts.baseline.node_ports import visitors
 from koprogo_fleet.hosts.resources import Ufw, UfwRule
 
-OVERLAY = {"vxlan": "8472", "wireguard-native": "51820"}
-"""The UDP port of each of flannel's backends that has one; host-gw sends pods' packets as they are."""
+OVERLAY = {"vxlan": ("8472",), "wireguard-native": ("51820",), "auto": ("8472", "51820"), "host-gw": ()}
+"""
+The UDP ports of flannel's backends; host-gw sends pods' packets as they are.
+
+Which one "auto" is, is found out after the firewall stands: both are open, to peers alone.
+"""
 
 KUBELET = "10250"
 API_SERVER = "6443"
@@ -41,7 +45,7 @@ def _rules(fleet: Fleet, node: Node) -> Iterator[UfwRule]:
     peers = peers_of(fleet, node)
     for name, address in peers:
         yield UfwRule(port=KUBELET, proto="tcp", source=str(address), comment=f"kubelet {name}")
-    if overlay := OVERLAY.get(fleet.k3s.flannel_backend):
+    for overlay in OVERLAY[fleet.k3s.flannel_backend]:
         for name, address in peers:
             yield UfwRule(port=overlay, proto="udp", source=str(address), comment=f"flannel {name}")
     if node.role is Role.SERVER:

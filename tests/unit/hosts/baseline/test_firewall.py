@@ -23,6 +23,7 @@ WORDS: Mapping[str, Any] = {
     ],
     "k3s": {"version": "v1.33.4+k3s1"},
 }
+WIREGUARD = {"k3s": {"version": "v1.33.4+k3s1", "flannel_backend": "wireguard-native"}}
 VXLAN = {"k3s": {"version": "v1.33.4+k3s1", "flannel_backend": "vxlan"}}
 HOST_GW = {"k3s": {"version": "v1.33.4+k3s1", "flannel_backend": "host-gw"}}
 OCTAVIA = {"network": {"gateway": "s"}, "load_balancer": {"kind": "octavia"}}
@@ -68,8 +69,8 @@ def test_only_ssh_is_open_to_all(index: int) -> None:
 
 @pytest.mark.parametrize(
     ("words", "open_port"),
-    [({}, {"51820"}), (VXLAN, {"8472"}), (HOST_GW, set())],
-    ids=["wireguard", "vxlan", "host-gw"],
+    [({}, {"8472", "51820"}), (WIREGUARD, {"51820"}), (VXLAN, {"8472"}), (HOST_GW, set())],
+    ids=["auto", "wireguard", "vxlan", "host-gw"],
 )
 def test_the_overlay_has_its_own_port(words: Mapping[str, Any], open_port: set[str]) -> None:
     """Of the overlay's ports that of the backend is open, to peers, and no other."""
