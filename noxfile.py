@@ -12,7 +12,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
 TESTS = ("tests/lab/provisioned", "tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
-SIDE_BY_SIDE = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
+SIDE_BY_SIDE = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
