@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError, KoprogoError
@@ -116,11 +117,10 @@ def ensure_binaries(listener: Listener = ignore) -> Path:
     with exclusive(home / ".lock", "building Kubernetes", listener):
         if not is_complete():
             if folder := os.environ.get(BINARIES_VARIABLE):
-                _publish(Path(folder))
+                _publish(Path(folder), shutil.copyfile)
                 listener(Note(f"Kubernetes programs taken from {folder} ({BINARIES_VARIABLE})"))
             else:
                 _build(home / "building", listener)
-            write_atomically(_origin_file(), _origin())
     return binaries_dir()
 
 
@@ -190,12 +190,12 @@ def _build(workspace: Path, listener: Listener) -> None:
             f"cannot build Kubernetes; the end of {_build_log()}:\n{processes.log_tail(_build_log())}",
             next_step=error.next_step,
         ) from error
-    _publish(workspace / "out")
-    shutil.rmtree(workspace)
+    _publish(workspace / "out", os.replace)
     listener(Note(f"Kubernetes built in {time.monotonic() - started:.0f} s: {binaries_dir()}"))
+    shutil.rmtree(workspace)  # takes a while: who waits for the programs has them by now
 
 
-def _publish(folder: Path) -> None:
+def _publish(folder: Path, put: Callable[[Path, Path], object]) -> None:
     if missing := [name for name in PROGRAMS if not (folder / name).is_file()]:
         raise InputError(
             f"{folder} lacks {', '.join(missing)}",
@@ -205,9 +205,10 @@ def _publish(folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in PROGRAMS:
         new = target / f".{name}.new"
-        shutil.copyfile(folder / name, new)
+        put(folder / name, new)
         new.chmod(0o755)
         new.replace(target / name)
+    write_atomically(_origin_file(), _origin())
 
 
 def _origin() -> str:
