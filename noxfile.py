@@ -12,7 +12,8 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
 TESTS = ("tests/lab/provisioned", "tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
-SIDE_BY_SIDE = ("-n4", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
+SIDE_BY_SIDE = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
+MYPY_CACHE = Path("~/.cache/koprogo-fleet/mypy").expanduser()  # outlives the checkout: CI has a fresh one each time
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -36,7 +37,7 @@ def lint(session: nox.Session) -> None:
 def typing(session: nox.Session) -> None:
     """Check types (mypy, strict)."""
     install(session, "typing")
-    session.run("mypy")
+    session.run("mypy", f"--cache-dir={MYPY_CACHE}")
 
 
 @nox.session

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError, KoprogoError
@@ -22,7 +23,7 @@ from koprogo_fleet.core.paths import cache_dir
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab import processes
 from koprogo_fleet.lab.buildroom import run_script
-from koprogo_fleet.lab.image import ensure_image
+from koprogo_fleet.lab.image import bootstrap
 from koprogo_fleet.lab.locks import exclusive
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
@@ -30,6 +31,15 @@ BINARIES_VARIABLE = "KOPROGO_KUBE_BINARIES"
 STEP = "== "
 FETCH_SECONDS = 600
 BUILD_SECONDS = 3600
+PACKAGES = (
+    "golang-1.19-go",
+    "golang-github-modern-go-reflect2-dev",
+    "rsync",
+    "jq",
+    "make",
+    "dpkg-dev",
+    "ca-certificates",
+)
 
 FETCH = """\
 set -eu
@@ -47,11 +57,6 @@ apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source kube
 BUILD = """\
 set -eu
 exec >> /work/build.log 2>&1
-echo "== installing the Go compiler"
-apt-get -qq update
-DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
-  golang-1.19-go golang-github-modern-go-reflect2-dev rsync jq make dpkg-dev
-
 echo "== unpacking the source"
 export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root GOGC=400
 export PATH=/usr/lib/go-1.19/bin:$PATH
@@ -80,10 +85,10 @@ for package in $stamp $client_stamp; do
   flags="$flags -X $package.gitVersion=v$version+standin -X $package.gitTreeState=clean"
   flags="$flags -X $package.gitMajor=$(echo $version | cut -d. -f1) -X $package.gitMinor=$(echo $version | cut -d. -f2)"
 done
-$build -ldflags "$flags" -o /work/out/ @PACKAGES@
+$build -ldflags "$flags" -o /work/out/ @COMMANDS@
 echo "== all programs are built"
 """
-RECIPE = (FETCH + BUILD).replace("@PACKAGES@", " ".join(f"$commands/{name}" for name in PROGRAMS))
+COMMANDS = " ".join(f"$commands/{name}" for name in PROGRAMS)
 
 
 def binaries_dir() -> Path:
@@ -96,7 +101,7 @@ def is_complete() -> bool:
     return _read(_origin_file()) == _origin() and all((binaries_dir() / name).exists() for name in PROGRAMS)
 
 
-def ensure_binaries(base_image: Path, listener: Listener = ignore) -> Path:
+def ensure_binaries(listener: Listener = ignore) -> Path:
     """
     Return the directory of the Kubernetes programs, and build them first where they are not there.
 
@@ -112,15 +117,14 @@ def ensure_binaries(base_image: Path, listener: Listener = ignore) -> Path:
     with exclusive(home / ".lock", "building Kubernetes", listener):
         if not is_complete():
             if folder := os.environ.get(BINARIES_VARIABLE):
-                _publish(Path(folder))
+                _publish(Path(folder), shutil.copyfile)
                 listener(Note(f"Kubernetes programs taken from {folder} ({BINARIES_VARIABLE})"))
             else:
-                _build(base_image, home / "building", listener)
-            write_atomically(_origin_file(), _origin())
+                _build(home / "building", listener)
     return binaries_dir()
 
 
-def start_build(base_image: Path, listener: Listener = ignore) -> None:
+def start_build(listener: Listener = ignore) -> None:
     """
     Build in a process of its own, that goes on when this one ends; nothing to build, or a build that runs, is fine.
 
@@ -133,7 +137,7 @@ def start_build(base_image: Path, listener: Listener = ignore) -> None:
     process_file.parent.mkdir(parents=True, exist_ok=True)
     log = _process_log()
     log.unlink(missing_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes", base_image]
+    command: list[str | Path] = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes"]
     processes.start_daemon(command, process_file=process_file, log=log)
     listener(Note(f"building the Kubernetes programs in the background, once: {log}"))
 
@@ -168,27 +172,30 @@ def wait_until_built(listener: Listener = ignore, *, seconds: float = BUILD_SECO
     )
 
 
-def _build(base_image: Path, workspace: Path, listener: Listener) -> None:
+def _build(workspace: Path, listener: Listener) -> None:
     if workspace.exists():  # an interrupted build
         shutil.rmtree(workspace)
     workspace.mkdir(parents=True)
     started = time.monotonic()
-    listener(Note("fetching Debian's source of Kubernetes; this is done once"))
-    run_script(base_image, FETCH, workspace=workspace, timeout=FETCH_SECONDS)
+    listener(Note("fetching Debian's Go compiler and source of Kubernetes; this is done once"))
+    room = workspace / "room"
+    room.mkdir()
+    bootstrap(room, PACKAGES)
+    run_script(room, FETCH, workspace=workspace, timeout=FETCH_SECONDS)
     listener(Note("building Kubernetes with Debian's Go compiler: about five minutes on two free cores"))
     try:
-        run_script(base_image, RECIPE.removeprefix(FETCH), workspace=workspace, timeout=BUILD_SECONDS)
+        run_script(room, BUILD.replace("@COMMANDS@", COMMANDS), workspace=workspace, timeout=BUILD_SECONDS)
     except KoprogoError as error:
         raise KoprogoError(
             f"cannot build Kubernetes; the end of {_build_log()}:\n{processes.log_tail(_build_log())}",
             next_step=error.next_step,
         ) from error
-    _publish(workspace / "out")
-    shutil.rmtree(workspace)
+    _publish(workspace / "out", os.replace)
     listener(Note(f"Kubernetes built in {time.monotonic() - started:.0f} s: {binaries_dir()}"))
+    shutil.rmtree(workspace)  # takes a while: who waits for the programs has them by now
 
 
-def _publish(folder: Path) -> None:
+def _publish(folder: Path, put: Callable[[Path, Path], object]) -> None:
     if missing := [name for name in PROGRAMS if not (folder / name).is_file()]:
         raise InputError(
             f"{folder} lacks {', '.join(missing)}",
@@ -198,14 +205,15 @@ def _publish(folder: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in PROGRAMS:
         new = target / f".{name}.new"
-        shutil.copyfile(folder / name, new)
+        put(folder / name, new)
         new.chmod(0o755)
         new.replace(target / name)
+    write_atomically(_origin_file(), _origin())
 
 
 def _origin() -> str:
     folder = os.environ.get(BINARIES_VARIABLE)
-    return folder or hashlib.sha256(RECIPE.encode()).hexdigest()
+    return folder or hashlib.sha256("\n".join((*PACKAGES, FETCH, BUILD, COMMANDS)).encode()).hexdigest()
 
 
 def _origin_file() -> Path:
@@ -233,7 +241,7 @@ def _read(file: Path) -> str:
 
 def _last_step(log: Path) -> str:
     steps = [line.removeprefix(STEP) for line in _read(log).splitlines() if line.startswith(STEP)]
-    return steps[-1] if steps else "fetching the source"
+    return steps[-1] if steps else "fetching the compiler and the source"
 
 
 def _log(event: Event) -> None:
@@ -243,9 +251,9 @@ def _log(event: Event) -> None:
 
 
 def main() -> int:
-    """Build, as a process of its own, in a copy of the base image that the command line may name; tell it as a log."""
+    """Build, as a process of its own; tell it as a log."""
     try:
-        ensure_binaries(Path(sys.argv[1]) if sys.argv[1:] else ensure_image(_log), _log)
+        ensure_binaries(_log)
     except KoprogoError as error:
         sys.stderr.write(f"{error}\n")
         return 1

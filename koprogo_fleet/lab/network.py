@@ -111,8 +111,11 @@ class LabNetwork:
     def ensure_bridge(self, network_id: str) -> None:
         """Make the bridge of a network unless it is there."""
         bridge = bridge_name(self.number, network_id)
-        if not _exists(bridge):
+        try:
             run(["ip", "link", "add", bridge, "type", "bridge"])
+        except KoprogoError:
+            if not _exists(bridge):  # two machines may boot at once
+                raise
         if network_id == PUBLIC_NETWORK:
             run(["ip", "address", "replace", f"{self.gateway}/{self.subnet.prefixlen}", "dev", bridge])
         run(["ip", "link", "set", bridge, "mtu", str(_mtu(network_id)), "up"])

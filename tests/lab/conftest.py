@@ -1,11 +1,16 @@
-"""A fleet on a lab of the tests' own, provisioned once for all of them."""
+"""A fleet on a lab of the tests' own, provisioned once for all of them; and what its nodes say when a test fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 
 import pytest
 from lab_fleet import Fleet, make_fleet
+
+from koprogo_fleet.lab.paths import LabPaths
+
+JOURNAL_LINES = 30
 
 
 @pytest.fixture(scope="package")
@@ -19,3 +24,21 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.run("lab", "down")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what K3s said last on each node to the report of a failure: its lab is gone when somebody reads it."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for fleet in (value for value in item.funcargs.values() if isinstance(value, Fleet)):
+            report.sections.extend(_journals(fleet))
+    return report
+
+
+def _journals(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    units = ("--unit=k3s", "--unit=k3s-agent", "--unit=init.scope", f"--lines={JOURNAL_LINES}")
+    for journal in LabPaths(fleet.lab).root.glob("machines/*/upper/var/log/journal"):
+        command = ["journalctl", f"--directory={journal}", *units]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        yield f"journal of machine {journal.parents[3].name}", told.stdout + told.stderr

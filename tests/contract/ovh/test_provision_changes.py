@@ -78,7 +78,7 @@ def test_smaller_pool(cloud: Cloud) -> None:
     assert ["instance", "volume"] == sorted(order[1:])
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success", "timeout-after-success"])
 @pytest.mark.parametrize("path", ["*/detach", "*/instance/*", "*/volume/*"])
 def test_lost_answer_to_a_deletion(cloud: Cloud, path: str, kind: str) -> None:
@@ -140,7 +140,7 @@ def test_volume_grows_in_place(cloud: Cloud) -> None:
     assert {300} == {item.size_gb for item in after}
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
 @pytest.mark.parametrize("path", ["*/upsize", "*/start", "*/region"])
 def test_lost_answer_to_a_change(cloud: Cloud, path: str, kind: str) -> None:

@@ -164,7 +164,7 @@ def test_the_classic_load_balancers_address(cloud: Cloud) -> None:
     assert ([("api", "A", "198.51.100.9", 300)], ()) == (stored(cloud), emulated_balancer.the_plan(cloud, fleet).steps)
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=7)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
 @pytest.mark.parametrize(("method", "path"), [("POST", "*/refresh"), ("DELETE", "*/record/*"), ("PUT", "*/record/*")])
 def test_lost_answers(cloud: Cloud, method: str, path: str, kind: str) -> None:

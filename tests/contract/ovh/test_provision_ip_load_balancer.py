@@ -146,7 +146,7 @@ CHANGES: list[tuple[Fleet, dict[str, list[str]]]] = [
 ]
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=7)
 @pytest.mark.parametrize(("fleet", "expected"), CHANGES)
 def test_changed_in_place(cloud: Cloud, fleet: Fleet, expected: dict[str, list[str]]) -> None:
     """Workers, the PROXY protocol and ports change on the same farms and frontends, with one refresh, and back."""
@@ -237,7 +237,7 @@ DRIFTS: list[Callable[[OvhApi], object]] = [
 ]
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_drift_is_mended(cloud: Cloud, drift: Callable[[OvhApi], object]) -> None:
     """What a person changed by hand is a difference, and put right."""
@@ -316,7 +316,7 @@ def test_in_another_vrack(cloud: Cloud) -> None:
 PARTS = ["*/vrack/network", "*/tcp/farm", "*/server", "*/tcp/frontend", "*/refresh"]
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success", "timeout-after-success"])
 @pytest.mark.parametrize("path", PARTS)
 def test_lost_answer_to_a_creation(cloud: Cloud, path: str, kind: str) -> None:
@@ -329,7 +329,7 @@ def test_lost_answer_to_a_creation(cloud: Cloud, path: str, kind: str) -> None:
     assert [] == differences(cloud)
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=7)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
 @pytest.mark.parametrize(
     "call", [("PUT", "*/server/*"), ("PUT", "*/farm/*"), ("DELETE", "*/server/*"), ("PUT", "*/frontend/*")]
@@ -391,7 +391,7 @@ def kill_after(count: int, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(OvhApi, method, guarded(getattr(OvhApi, method)))
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("count", range(sum(WHOLE.values()) + 1))
 def test_killed_at_every_moment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A run that is killed after any change, the last one too, is finished by the next, and nothing is there twice."""
@@ -407,7 +407,7 @@ def test_killed_at_every_moment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, c
     assert (1, []) == (posts(cloud, "/refresh"), differences(cloud))
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("count", range(6))
 def test_destroy_killed_at_every_moment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A destruction that is killed in the middle leaves what tells the next one that a refresh is due."""

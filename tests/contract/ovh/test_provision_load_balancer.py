@@ -98,7 +98,7 @@ CHANGES: list[tuple[Fleet, dict[int, tuple[str, list[str]]]]] = [
 ]
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=7)
 @pytest.mark.parametrize(("fleet", "expected"), CHANGES)
 def test_changed_in_place(cloud: Cloud, fleet: Fleet, expected: dict[int, tuple[str, list[str]]]) -> None:
     """Workers, the PROXY protocol and ports change one after the other on the same balancer and address, and back."""
@@ -170,7 +170,7 @@ DRIFTS: list[Callable[[OvhApi], object]] = [
 ]
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_drift_is_mended(cloud: Cloud, drift: Callable[[OvhApi], object]) -> None:
     """What a person changed by hand is a difference, and put right."""
@@ -200,7 +200,7 @@ def test_what_others_added_stays(cloud: Cloud) -> None:
     assert [] == differences(cloud)
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success", "timeout-after-success"])
 @pytest.mark.parametrize("path", ["*/loadbalancing/loadbalancer", "*/gateway", "*/floatingIp"])
 def test_lost_answer_to_a_creation(cloud: Cloud, path: str, kind: str) -> None:
@@ -215,7 +215,7 @@ def test_lost_answer_to_a_creation(cloud: Cloud, path: str, kind: str) -> None:
     assert (OBJECTS, ALL) == (objects(cloud), around(cloud))
 
 
-@pytest.mark.sampled(every=4)
+@pytest.mark.sampled(every=9)
 @pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
 @pytest.mark.parametrize("call", [("POST", "*/pool"), ("POST", "*/member"), ("PUT", "*/listener/*")])
 def test_lost_answer_to_a_change(cloud: Cloud, call: tuple[str, str], kind: str) -> None:
