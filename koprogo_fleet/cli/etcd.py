@@ -62,7 +62,7 @@ def save(
 
     Example: koprogo-fleet etcd save --name before-the-migration
     """
-    from koprogo_fleet.workflows.etcd_snapshots import healthy_server, save_snapshot
+    from koprogo_fleet.workflows.etcd.snapshots import healthy_server, save_snapshot
     from koprogo_fleet.workflows.phases.claim import claim_hosts
     from koprogo_fleet.workflows.run import Report
 
@@ -95,7 +95,7 @@ def list_(
 
     from koprogo_fleet.cli.render import people_console
     from koprogo_fleet.hosts.k3s.snapshot_files import as_data
-    from koprogo_fleet.workflows.etcd_listing import list_snapshots, overdue
+    from koprogo_fleet.workflows.etcd.listing import list_snapshots, overdue
     from koprogo_fleet.workflows.run import Report
 
     where = Where(inventory, environment, target, lab, as_json)
@@ -150,7 +150,7 @@ def verify(
 
     Example: koprogo-fleet etcd verify --all --json
     """
-    from koprogo_fleet.workflows.etcd_listing import list_snapshots, verify_snapshot
+    from koprogo_fleet.workflows.etcd.listing import list_snapshots, verify_snapshot
     from koprogo_fleet.workflows.run import Report
 
     where = Where(inventory, environment, target, lab, as_json)
@@ -188,8 +188,8 @@ def prune(
     """
     from koprogo_fleet.cli.confirm import agreed
     from koprogo_fleet.core.fleet import Role
-    from koprogo_fleet.workflows.etcd_listing import list_snapshots
-    from koprogo_fleet.workflows.etcd_snapshots import prune_snapshots, to_prune
+    from koprogo_fleet.workflows.etcd.listing import list_snapshots
+    from koprogo_fleet.workflows.etcd.snapshots import prune_snapshots, to_prune
     from koprogo_fleet.workflows.phases.claim import claim_hosts
     from koprogo_fleet.workflows.run import Report
 

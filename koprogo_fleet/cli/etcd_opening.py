@@ -43,20 +43,18 @@ class EtcdCommand:
     @contextmanager
     def looking(self) -> Generator[Context]:
         """Yield a run that only looks."""
-        from koprogo_fleet.workflows import etcd_runs
+        from koprogo_fleet.workflows.etcd.runs import looking
         from koprogo_fleet.workflows.run import Report
 
-        with etcd_runs.looking(self.fleet, self.directory, self.target, self.view.event, Report()) as run:
+        with looking(self.fleet, self.directory, self.target, self.view.event, Report()) as run:
             yield run
 
     @contextmanager
     def changing(self, name: str, report: Report) -> Generator[Context]:
         """Yield a run that changes the fleet."""
-        from koprogo_fleet.workflows import etcd_runs
+        from koprogo_fleet.workflows.etcd.runs import changing
 
-        with etcd_runs.changing(
-            f"etcd {name}", self.fleet, self.directory, self.target, self.view.event, report
-        ) as run:
+        with changing(f"etcd {name}", self.fleet, self.directory, self.target, self.view.event, report) as run:
             yield run
 
 

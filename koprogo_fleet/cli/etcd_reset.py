@@ -24,7 +24,7 @@ from koprogo_fleet.core.events import Note
 
 if TYPE_CHECKING:
     from koprogo_fleet.workflows.context import Context
-    from koprogo_fleet.workflows.etcd_plan import ResetPlan
+    from koprogo_fleet.workflows.etcd.plan import ResetPlan
     from koprogo_fleet.workflows.run import Report
 
 Server = Annotated[str | None, typer.Option("--server", metavar="NAME", help="On which server; else one is chosen.")]
@@ -69,7 +69,7 @@ def restore(
 
     Example: koprogo-fleet etcd restore latest --server koprogo-cp-2 --lost koprogo-cp-1 --confirm koprogo
     """
-    from koprogo_fleet.workflows.etcd_plan import plan_restore
+    from koprogo_fleet.workflows.etcd.plan import plan_restore
 
     _anew(
         "restore",
@@ -101,7 +101,7 @@ def repair(
 
     Example: koprogo-fleet etcd repair --lost koprogo-cp-2 --lost koprogo-cp-3 --confirm koprogo
     """
-    from koprogo_fleet.workflows.etcd_plan import plan_repair
+    from koprogo_fleet.workflows.etcd.plan import plan_repair
 
     _anew(
         "repair",
@@ -114,7 +114,7 @@ def repair(
 
 def _anew(name: str, plan: Callable[[Context], ResetPlan], where: Where, confirm: str | None, *, dry_run: bool) -> None:
     from koprogo_fleet.cli.confirm import typed
-    from koprogo_fleet.workflows.etcd_restore import agreed_to, carry_out
+    from koprogo_fleet.workflows.etcd.restore import agreed_to, carry_out
     from koprogo_fleet.workflows.run import Report
 
     report = Report()

@@ -141,7 +141,7 @@ def _rotate(
     from koprogo_fleet.cli.confirm import agreed
     from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.core.loader import load_fleet
-    from koprogo_fleet.workflows import k3s_rotation as workflow
+    from koprogo_fleet.workflows.rotation import workflow
     from koprogo_fleet.workflows.run import Report
     from koprogo_fleet.workflows.target import choose, open_target
 

@@ -27,7 +27,7 @@ from koprogo_fleet.cli.provision import BOOT_SECONDS
 from koprogo_fleet.core.errors import EXIT_CHANGES, EXIT_OK, InputError
 
 if TYPE_CHECKING:
-    from koprogo_fleet.workflows.node_life import Choices, Course
+    from koprogo_fleet.workflows.node.life import Choices, Course
 
 app = typer.Typer(
     help="One node: out of the cluster, a new machine for it, or a new life on the same.", no_args_is_help=True
@@ -65,8 +65,8 @@ def remove(
 
     Example: koprogo-fleet node remove koprogo-worker-2 --lost koprogo-worker-2 --confirm koprogo-worker-2 --yes
     """
-    from koprogo_fleet.workflows.node_life import Choices
-    from koprogo_fleet.workflows.node_remove import REMOVE
+    from koprogo_fleet.workflows.node.life import Choices
+    from koprogo_fleet.workflows.node.remove import REMOVE
 
     choices = Choices(frozenset(confirm or ()), frozenset(lost or ()), drain_seconds)
     _do(REMOVE, name, choices, inventory, environment, target, lab, dry_run, yes, as_json, log_file)
@@ -97,8 +97,8 @@ def replace(
 
     Example: koprogo-fleet node replace koprogo-cp-1 --confirm koprogo-cp-1 --yes --json
     """
-    from koprogo_fleet.workflows.node_life import Choices
-    from koprogo_fleet.workflows.node_replace import REPLACE
+    from koprogo_fleet.workflows.node.life import Choices
+    from koprogo_fleet.workflows.node.replace import REPLACE
 
     choices = Choices(frozenset(confirm or ()), frozenset(), drain_seconds, boot_seconds)
     _do(REPLACE, name, choices, inventory, environment, target, lab, dry_run, yes, as_json, log_file)
@@ -132,8 +132,8 @@ def rebuild(
 
     Example: koprogo-fleet node rebuild koprogo-worker-1 --reinstall --confirm koprogo-worker-1 --yes
     """
-    from koprogo_fleet.workflows.node_life import Choices
-    from koprogo_fleet.workflows.node_rebuild import rebuild as course
+    from koprogo_fleet.workflows.node.life import Choices
+    from koprogo_fleet.workflows.node.rebuild import rebuild as course
 
     choices = Choices(frozenset(confirm or ()), frozenset(), drain_seconds, boot_seconds)
     _do(course(by_ovh=reinstall), name, choices, inventory, environment, target, lab, dry_run, yes, as_json, log_file)
@@ -158,7 +158,7 @@ def _do(
     from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.workflows import provision as workflow
-    from koprogo_fleet.workflows.node_life import carry_out, plan
+    from koprogo_fleet.workflows.node.life import carry_out, plan
     from koprogo_fleet.workflows.run import Report
     from koprogo_fleet.workflows.target import choose, open_target
 

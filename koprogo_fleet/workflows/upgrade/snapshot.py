@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koprogo_fleet.workflows.etcd_snapshots import healthy_server, save_snapshot
+from koprogo_fleet.workflows.etcd.snapshots import healthy_server, save_snapshot
 from koprogo_fleet.workflows.upgrade.model import SNAPSHOT, Upgrade
 
 

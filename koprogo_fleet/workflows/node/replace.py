@@ -10,8 +10,8 @@ from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, destroy_plan
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.node_life import Course
-from koprogo_fleet.workflows.node_remove import leaving
+from koprogo_fleet.workflows.node.life import Course
+from koprogo_fleet.workflows.node.remove import leaving
 from koprogo_fleet.workflows.phases.life import Life
 from koprogo_fleet.workflows.provision import PROVISION
 from koprogo_fleet.workflows.run import Phase

@@ -17,8 +17,8 @@ from koprogo_fleet.hosts.k3s.snapshot_files import (
 )
 from koprogo_fleet.runner.run import run_on
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.etcd_listing import Listed, verify_snapshot
-from koprogo_fleet.workflows.etcd_runs import s3_of, servers_of, token_version, url_for
+from koprogo_fleet.workflows.etcd.listing import Listed, verify_snapshot
+from koprogo_fleet.workflows.etcd.runs import s3_of, servers_of, token_version, url_for
 from koprogo_tasks import etcd_change, k3s_health
 
 PHASE = "Snapshot"

@@ -14,7 +14,7 @@ from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.k3s.certificates import earliest
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.rotation_record import RotationRecord
+from koprogo_fleet.workflows.rotation.record import RotationRecord
 from koprogo_tasks import look_at_certificates, read_kubeconfig
 from koprogo_tasks import rotate_certificates as rotate_task
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.node_life import Course
+from koprogo_fleet.workflows.node.life import Course
 from koprogo_fleet.workflows.phases.life import Life
 from koprogo_fleet.workflows.run import Phase
 

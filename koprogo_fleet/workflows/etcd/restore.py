@@ -33,9 +33,9 @@ from koprogo_fleet.hosts.k3s.restore import (
 )
 from koprogo_fleet.runner.quorum import QuorumGivenUp
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.etcd_listing import read_back
-from koprogo_fleet.workflows.etcd_plan import RESTORE, ResetPlan, is_past_reset, look
-from koprogo_fleet.workflows.etcd_runs import s3_of, server_token, token_path, url_for
+from koprogo_fleet.workflows.etcd.listing import read_back
+from koprogo_fleet.workflows.etcd.plan import RESTORE, ResetPlan, is_past_reset, look
+from koprogo_fleet.workflows.etcd.runs import s3_of, server_token, token_path, url_for
 from koprogo_fleet.workflows.phases.claim import claim_hosts
 from koprogo_fleet.workflows.run import Phase, run_phases
 from koprogo_tasks import check_claim, etcd_change, etcd_look, k3s_ready, read_cluster_tokens, read_kubeconfig

@@ -6,8 +6,8 @@ from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.provision.reinstall import reinstall
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.node_life import Course
-from koprogo_fleet.workflows.node_remove import leaving
+from koprogo_fleet.workflows.node.life import Course
+from koprogo_fleet.workflows.node.remove import leaving
 from koprogo_fleet.workflows.phases.life import Life
 from koprogo_fleet.workflows.phases.new_key import NewKey
 from koprogo_fleet.workflows.provision import PROVISION

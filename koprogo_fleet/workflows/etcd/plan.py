@@ -21,8 +21,8 @@ from koprogo_fleet.hosts.k3s.restore import (
 )
 from koprogo_fleet.hosts.k3s.snapshot_files import S3, ReadBack, Snapshot, faults
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.etcd_listing import list_snapshots, read_back
-from koprogo_fleet.workflows.etcd_runs import asked, s3_of, servers_of, token_path, url_for, version_at
+from koprogo_fleet.workflows.etcd.listing import list_snapshots, read_back
+from koprogo_fleet.workflows.etcd.runs import asked, s3_of, servers_of, token_path, url_for, version_at
 
 PHASE = "Look"
 RESTORE, REPAIR = "restore", "repair"

@@ -30,7 +30,7 @@ from koprogo_fleet.hosts.k3s.encryption_stages import (
     under_way,
 )
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.rotation_record import RotationRecord
+from koprogo_fleet.workflows.rotation.record import RotationRecord
 from koprogo_tasks import change_encryption, look_at_encryption, restart_k3s
 
 PHASE = "Encryption"

@@ -24,7 +24,7 @@ from koprogo_fleet.hosts.k3s.snapshot_files import (
 )
 from koprogo_fleet.runner.outcome import Outcome
 from koprogo_fleet.workflows.context import Context
-from koprogo_fleet.workflows.etcd_runs import asked, s3_of, servers_of, url_for
+from koprogo_fleet.workflows.etcd.runs import asked, s3_of, servers_of, url_for
 from koprogo_tasks import etcd_look
 
 PHASE = "Snapshots"

@@ -24,11 +24,11 @@ from koprogo_fleet.vault.client import Vault
 from koprogo_fleet.workflows.certificates import signatures
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.jump import check_jump_host
-from koprogo_fleet.workflows.k3s_rotation_certificates import CertificateRotation
-from koprogo_fleet.workflows.k3s_rotation_encryption import EncryptionRotation
-from koprogo_fleet.workflows.k3s_rotation_tokens import TokenRotation
 from koprogo_fleet.workflows.phases.claim import claim
 from koprogo_fleet.workflows.phases.snapshot_before import snapshot_before
+from koprogo_fleet.workflows.rotation.certificates import CertificateRotation
+from koprogo_fleet.workflows.rotation.encryption import EncryptionRotation
+from koprogo_fleet.workflows.rotation.tokens import TokenRotation
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import Target
 

@@ -1,0 +1,1 @@
+"""Rotating what K3s itself keeps secret: tokens, certificates, the keys that encrypt Secrets."""
