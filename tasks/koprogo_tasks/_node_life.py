@@ -12,8 +12,9 @@ from koprogo_fleet.core.fleet import Fleet, Role
 from koprogo_fleet.core.permit import Action
 from koprogo_fleet.hosts.fence import guard, refusal
 from koprogo_fleet.hosts.k3s import presence, uninstall
+from koprogo_fleet.hosts.k3s.etcd_gateway import ASK_ETCD
 from koprogo_fleet.hosts.k3s.node import Tokens, joined
-from koprogo_fleet.hosts.k3s.presence import CURL_ETCD, Member, Presence
+from koprogo_fleet.hosts.k3s.presence import Member, Presence
 from koprogo_fleet.hosts.k3s.setup import Setup
 from koprogo_fleet.hosts.k3s.unit import unit_name
 from koprogo_fleet.ssh.connection import session_for
@@ -27,7 +28,7 @@ from koprogo_tasks._permit import permit_for
 LOOK_SECONDS = 40.0
 STOP_SECONDS = 120.0
 CLEAN_SECONDS = 180.0
-_REMOVE = "https://127.0.0.1:2379/v3/cluster/member/remove"
+_REMOVE = "/v3/cluster/member/remove"
 
 
 def k3s_presence(task: Task) -> Result:
@@ -70,7 +71,7 @@ def remove_etcd_member(task: Task, member: Member) -> Result:
         return Result(host=task.host, changed=False, diff="", differences=())
     with permit_for(task, Action(task.host.name, "removal of a dead etcd member", differences)) as permit:
         body = json.dumps({"ID": member.id})
-        done = _run(session, f"{guard(permit.fence)}{CURL_ETCD}curl_etcd --request POST --data '{body}' {_REMOVE}\n")
+        done = _run(session, f"{guard(permit.fence)}{ASK_ETCD}ask_etcd {_REMOVE} '{body}'\n")
     if member.id in {one.id for one in _look(session).members}:
         raise CommandFailed(
             task.host.name,

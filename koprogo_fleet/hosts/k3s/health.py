@@ -15,23 +15,14 @@ from typing import Any
 
 from koprogo_fleet.core.quorum import EtcdHealth, quorum
 from koprogo_fleet.hosts.k3s import paths
-
-ETCD_CURL = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
-"""What curl needs to ask the member on its own host."""
-
-
-def curl_etcd(arguments: str) -> str:
-    """Return sh that asks this server's etcd, and prints its answer as one line."""
-    return f"{{ curl --silent --max-time 6 {ETCD_CURL} {arguments} 2>/dev/null | tr -d '\\n'; echo; }}"
-
+from koprogo_fleet.hosts.k3s.etcd_gateway import ASK_ETCD
 
 LOOK = f"""\
-curl_etcd() {{ curl --silent --max-time 6 {ETCD_CURL} "$@" 2>/dev/null | tr -d '\\n'; echo; }}
-systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo
+{ASK_ETCD}systemctl show k3s --property=ActiveState,Job | tr '\\n' ' '; echo
 {paths.BINARY} --version 2>/dev/null | head -n 1 | tr -d '\\n'; echo
-curl_etcd https://127.0.0.1:2379/health
-curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/cluster/member/list
-curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status
+ask_etcd /health
+ask_etcd /v3/cluster/member/list '{{}}'
+ask_etcd /v3/maintenance/status '{{}}'
 timeout 15 {paths.BINARY} kubectl get --raw /readyz 2>&1 | tail -n 1 | tr -d '\\n'; echo
 [ ! -d {paths.ETCD_DATA} ] || echo "has etcd data"
 """

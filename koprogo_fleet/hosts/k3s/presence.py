@@ -15,17 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from koprogo_fleet.hosts.k3s import paths
-from koprogo_fleet.hosts.k3s.health import ETCD_CURL
+from koprogo_fleet.hosts.k3s.etcd_gateway import ASK_ETCD
 
 NODE_PASSWORD = "/etc/rancher/node/password"  # noqa: S105 - a path
 KUBELET_CERTIFICATE = f"{paths.DATA}/agent/client-kubelet.crt"
-CURL_ETCD = f"curl_etcd() {{ curl --silent --max-time 6 {ETCD_CURL} \"$@\" 2>/dev/null | tr -d '\\n'; echo; }}\n"
-"""sh: a function that asks this server's own etcd, through its JSON gateway."""
 
-_LIST = "https://127.0.0.1:2379/v3/cluster/member/list"
+_LIST = "/v3/cluster/member/list"
 
 LOOK = f"""\
-{CURL_ETCD}say() {{ printf '%s=' "$1"; shift; "$@" 2>/dev/null | tr -d '\\n'; echo; }}
+{ASK_ETCD}say() {{ printf '%s=' "$1"; shift; "$@" 2>/dev/null | tr -d '\\n'; echo; }}
 there() {{ [ ! -e "$1" ] || echo yes; }}
 say k3s systemctl is-active k3s
 say agent systemctl is-active k3s-agent
@@ -37,9 +35,9 @@ say password there {NODE_PASSWORD}
 say certificate there {KUBELET_CERTIFICATE}
 say binary there {paths.BINARY}
 if [ -e {paths.ETCD_DATA}/member/wal ]; then
-  say health curl_etcd https://127.0.0.1:2379/health
-  members=$(curl_etcd --request POST --data '{{}}' {_LIST})
-  case $members in *members*) ;; *) members=$(curl_etcd --request POST --data '{{"linearizable":false}}' {_LIST}) ;; esac
+  say health ask_etcd /health
+  members=$(ask_etcd {_LIST} '{{}}')
+  case $members in *members*) ;; *) members=$(ask_etcd {_LIST} '{{"linearizable":false}}') ;; esac
   printf 'members=%s\\n' "$members"
 fi
 """

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.hosts.k3s import paths
-from koprogo_fleet.hosts.k3s.health import ETCD_CURL, LOOK, ServerHealth
+from koprogo_fleet.hosts.k3s.health import LOOK, ServerHealth
 from koprogo_fleet.hosts.k3s.health import parse as parse_health
 from koprogo_fleet.hosts.k3s.release import Release
 from koprogo_fleet.hosts.k3s.unit import unit_name
@@ -49,7 +49,7 @@ _SERVER = f"""\
 echo "{_PART}health"
 {LOOK}
 echo "{_PART}alarms"
-curl --silent --max-time 6 {ETCD_CURL} --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/alarm | tr -d '\\n'; echo
+ask_etcd /v3/maintenance/alarm '{{}}'
 echo "{_PART}encryption"
 timeout 8 {paths.BINARY} secrets-encrypt status 2>/dev/null
 echo "{_PART}snapshots"

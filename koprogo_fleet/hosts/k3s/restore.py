@@ -82,7 +82,7 @@ LOOK_ALL = f"""\
 [ -d {paths.ETCD_DATA}/member ] && echo 'koprogo has-data'
 [ -e {paths.ETCD_DATA}/name ] && echo "koprogo member $(cat {paths.ETCD_DATA}/name)"
 [ -e /etc/systemd/system/k3s.service ] && [ -x {paths.BINARY} ] && echo 'koprogo installed'
-echo "koprogo status $(curl_etcd --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status)"
+echo "koprogo status $(ask_etcd /v3/maintenance/status '{{}}')"
 """
 
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.hosts.k3s.bucket import Bucket, Keys, flags
+from koprogo_fleet.hosts.k3s.etcd_gateway import ASK_ETCD
 from koprogo_fleet.hosts.k3s.snapshot_files import DIRECTORY, MANIFESTS, Manifest
-
-_ETCD = f"--cacert {paths.ETCD_TLS}/server-ca.crt --cert {paths.ETCD_TLS}/server-client.crt --key {paths.ETCD_TLS}/server-client.key"
 
 
 def save_script(name: str, node: str, bucket: Bucket | None, keys: Keys | None) -> Secret:
@@ -24,9 +23,9 @@ def save_script(name: str, node: str, bucket: Bucket | None, keys: Keys | None) 
     return Secret(f"""\
 set -u
 umask 077
-{_exported(keys)}newest() {{ ls -1 {DIRECTORY} 2>/dev/null | grep -E {pattern} | sort | tail -n 1; }}
+{_exported(keys)}{ASK_ETCD}newest() {{ ls -1 {DIRECTORY} 2>/dev/null | grep -E {pattern} | sort | tail -n 1; }}
 before=$(newest)
-revision=$(curl --silent --max-time 6 {_ETCD} --request POST --data '{{}}' https://127.0.0.1:2379/v3/maintenance/status |
+revision=$(ask_etcd /v3/maintenance/status '{{}}' |
   grep -o '"revision":"[0-9]*"' | grep -o '[0-9]*')
 [ -n "$revision" ] || {{ echo "etcd does not answer on this server" >&2; exit 1; }}
 {command} >&2 || exit $?

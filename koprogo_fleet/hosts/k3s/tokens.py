@@ -18,7 +18,7 @@ from typing import Any
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.hosts.k3s import paths
-from koprogo_fleet.hosts.k3s.health import curl_etcd
+from koprogo_fleet.hosts.k3s.etcd_gateway import ASK_ETCD
 
 SUPERVISOR = "https://localhost:6443"
 _CURL = f"curl --silent --max-time 15 --cacert {paths.SERVER_CA} --config -"
@@ -79,7 +79,7 @@ def look(user: str, passwords: Mapping[str, Secret], token_file: str, unit: str 
     query = json.dumps({"key": _encoded("/bootstrap/"), "range_end": _encoded("/bootstrap0"), "keys_only": True})
     lines += [
         "printf 'stored '",
-        curl_etcd(f"--request POST --data '{query}' https://127.0.0.1:2379/v3/kv/range"),
+        f"{ASK_ETCD}ask_etcd /v3/kv/range '{query}'",
         f'began=$(date +%s -d "$(systemctl show {unit} --property=ExecMainStartTimestamp --value)" 2>/dev/null || echo 0)',
         f'[ "$(stat -c %Y {token_file} 2>/dev/null || echo 0)" -lt "$began" ] || echo stale',
     ]
