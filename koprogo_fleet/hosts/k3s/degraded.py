@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from koprogo_fleet.hosts.k3s.health import ServerHealth, server_of
 
 NO_SPACE = "NOSPACE"
+_ETCD = "on {name}: journalctl -u k3s -n 100; if most servers have lost their data: koprogo-fleet etcd repair"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def _of_servers(healths: Mapping[str, ServerHealth | None]) -> Iterator[Ailment]
             yield Ailment(
                 name,
                 f"{name} cannot be reached",
-                f"start it, or mend its network; then: ssh {name} (its console at OVH)",
+                f"start it, or mend its network (its console at OVH); gone for good: koprogo-fleet node replace {name}",
             )
         elif health.service != "active":
             yield Ailment(
@@ -52,7 +53,7 @@ def _of_servers(healths: Mapping[str, ServerHealth | None]) -> Iterator[Ailment]
                 f"on {name}: journalctl -u k3s -n 100; koprogo-fleet provision starts it",
             )
         elif not health.etcd_healthy:
-            yield Ailment(name, f"{name}: its etcd member is not healthy", f"on {name}: journalctl -u k3s -n 100")
+            yield Ailment(name, f"{name}: its etcd member is not healthy", _ETCD.format(name=name))
         elif health.api != "ok":
             yield Ailment(
                 name, f"{name}: its API server is not ready: {health.api}", f"on {name}: journalctl -u k3s -n 100"
@@ -92,7 +93,7 @@ def _of_alarms(alarms: frozenset[str]) -> Iterator[Ailment]:
         repair = (
             "make room: etcdctl compact and defrag on each server, then etcdctl alarm disarm (docs.k3s.io, Advanced)"
             if alarm == NO_SPACE
-            else "etcdctl alarm list names the member; replace it, its data are damaged"
+            else "etcdctl alarm list names the member, whose data are damaged: koprogo-fleet node replace with its server's name"
         )
         yield Ailment("", f"etcd has raised the alarm {alarm}", repair)
 
