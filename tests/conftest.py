@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
-ONE_FLEET = "tests/lab/provisioned/"
-"""The tests of all its files share a fleet, which is provisioned once."""
+SHARED_FLEETS = ("tests/lab/provisioned/", "tests/lab/small/")
+"""The tests of all files of such a folder share a fleet, which is provisioned once."""
 
 
 def pytest_configure() -> None:
@@ -37,11 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """Keep the tests of a file in one process, and all those of the one fleet."""
+    """Keep the tests of a file in one process, and all those of a shared fleet."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFleet(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return ONE_FLEET if nodeid.startswith(ONE_FLEET) else str(super()._split_scope(nodeid))
+            shared = next((folder for folder in SHARED_FLEETS if nodeid.startswith(folder)), None)
+            return shared or str(super()._split_scope(nodeid))
 
     return ByFleet(config, log)

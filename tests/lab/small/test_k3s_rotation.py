@@ -1,5 +1,5 @@
 """
-K3s' own secrets, rotated under a client that writes and reads every 100 ms; on three servers and a worker.
+K3s' own secrets, rotated under a client that writes and reads every 100 ms; on three servers and two workers.
 
 What each rotation cost the client is printed: failed requests, the longest gap between two successes.
 """
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 
 import pytest
 from api_client import CANARY, NAMESPACE, api_client
 from faults import SERVERS, console
-from lab_fleet import Fleet, make_fleet
-from ruamel.yaml import YAML
+from lab_fleet import Fleet
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
@@ -23,7 +21,8 @@ from koprogo_fleet.vault import Vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
 
-WORKER = "koprogo-worker-1"
+WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
+WORKER = WORKERS[0]
 ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
 ELECTION_SECONDS = 10.0
 """An election of etcd (5 s in the stand-in), and as much again for a machine that all nodes share."""
@@ -32,28 +31,6 @@ ETCD = (
     "ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/var/lib/rancher/k3s/server/tls/etcd/server-ca.crt "
     "--cert=/var/lib/rancher/k3s/server/tls/etcd/client.crt --key=/var/lib/rancher/k3s/server/tls/etcd/client.key"
 )
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Provision three servers and one worker, without anything around them."""
-    fleet = make_fleet("k3s-rotate", tmp_path_factory.mktemp("rotate"))
-    yaml = YAML()
-    path = fleet.inventory / "fleet.yaml"
-    document = yaml.load(path)
-    for key in ("load_balancer", "dns", "backups", "budget", "ingress"):
-        document.pop(key, None)
-    document["network"].pop("gateway", None)
-    document["pools"][1]["count"] = 1
-    document["pools"][1].pop("volume", None)
-    yaml.dump(document, path)
-    (fleet.inventory / "releases.yaml").write_text("releases: []\n")
-    try:
-        done = fleet.run("provision", "--yes", timeout=1500)
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield fleet
-    finally:
-        fleet.run("lab", "down")
 
 
 def rotate(fleet: Fleet, what: str) -> str:
@@ -80,7 +57,7 @@ def assert_well(fleet: Fleet) -> None:
         for condition in node["status"]["conditions"]
         if (condition["type"], condition["status"]) == ("Ready", "True")
     ]
-    assert sorted(ready) == sorted([*SERVERS, WORKER])
+    assert sorted(ready) == sorted([*SERVERS, *WORKERS])
     assert fleet.differences() == {}
 
 
@@ -194,7 +171,7 @@ def test_the_agent_token(small: Fleet) -> None:
 def test_the_certificates(small: Fleet) -> None:
     """Every node's certificates end later than before, and the kubeconfig here is the new one and works."""
     ends = "k3s certificate check 2>&1 | grep -v CertSign | grep -o '20[0-9-]*T[0-9:]*Z\"$' | sort | head -n 1"
-    before = {node: small.on(node, ends) for node in (*SERVERS, WORKER)}
+    before = {node: small.on(node, ends) for node in (*SERVERS, *WORKERS)}
     kubeconfig = small.root / "state" / "koprogo" / "kubeconfig"
     old = kubeconfig.read_text()
 

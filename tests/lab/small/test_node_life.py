@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from api_client import api_client
-from lab_fleet import Fleet, make_fleet
-from ruamel.yaml import YAML
+from lab_fleet import Fleet
 
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.secret import Secret
@@ -33,27 +31,6 @@ STAYS, LEAVES = WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
 ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
 ELECTION_SECONDS = 20.0
 """Etcd's election timeout is 5 s (K3s' own), and a vote may be split; a request that hung at the time is given up after 10 s."""
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Provision three control planes and two workers, and nothing around them."""
-    fleet = make_fleet("t-life", tmp_path_factory.mktemp("life"))
-    yaml, path = YAML(), fleet.inventory / "fleet.yaml"
-    document = yaml.load(path)
-    for section in ("load_balancer", "dns", "backups"):
-        del document[section]
-    del document["network"]["gateway"]
-    document["pools"][1]["count"] = 2
-    yaml.dump(document, path)
-    (fleet.inventory / "releases.yaml").write_text("releases: []\n")
-    try:
-        done = fleet.run("provision", "--yes", timeout=1200)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-        yield fleet
-    finally:
-        fleet.run("lab", "down")
 
 
 def uid(fleet: Fleet) -> str:
@@ -108,8 +85,9 @@ def timed(fleet: Fleet, what: str, *command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_machine_of_the_first_control_plane_is_deleted(fleet: Fleet) -> None:
+def test_the_machine_of_the_first_control_plane_is_deleted(small: Fleet) -> None:
     """A plain ``provision`` has a new one join the cluster that there is; the API answers all the time."""
+    fleet = small
     before = uid(fleet)
 
     with api_client(fleet, STAYS, ADDRESSES[1:], "the loss and return of the first control plane") as watched:
@@ -124,8 +102,9 @@ def test_the_machine_of_the_first_control_plane_is_deleted(fleet: Fleet) -> None
 
 
 @pytest.mark.exhaustive
-def test_nothing_is_replaced_while_another_is_down(fleet: Fleet) -> None:
+def test_nothing_is_replaced_while_another_is_down(small: Fleet) -> None:
     """With a member of etcd down, whatever would take another is refused before anything is done, and so without its name."""
+    fleet = small
     machines = {instance.id for instance in list_instances(fleet.api)}
     unconfirmed = fleet.run("node", "replace", FIRST, "--yes")
     fleet.on(SECOND, "systemctl stop k3s", timeout=120)
@@ -145,8 +124,9 @@ def test_nothing_is_replaced_while_another_is_down(fleet: Fleet) -> None:
 
 
 @pytest.mark.exhaustive
-def test_the_first_control_plane_is_broken_and_replaced(fleet: Fleet) -> None:
+def test_the_first_control_plane_is_broken_and_replaced(small: Fleet) -> None:
     """Its machine does not answer, though OVH says ACTIVE: another one takes its place, and the cluster stays itself."""
+    fleet = small
     before, instance = uid(fleet), fleet.instance_id(FIRST)
 
     with api_client(fleet, STAYS, ADDRESSES[1:], "the replacement of the first control plane") as watched:
@@ -159,8 +139,9 @@ def test_the_first_control_plane_is_broken_and_replaced(fleet: Fleet) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_worker_is_removed_and_joins_again(fleet: Fleet) -> None:
+def test_a_worker_is_removed_and_joins_again(small: Fleet) -> None:
     """Nothing of K3s stays on its machine, its Node and its password are gone; the next ``provision`` has it join."""
+    fleet = small
     before = uid(fleet)
 
     timed(fleet, "worker removed", "node", "remove", LEAVES, "--confirm", LEAVES, "--yes")
@@ -175,8 +156,9 @@ def test_a_worker_is_removed_and_joins_again(fleet: Fleet) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_control_plane_is_reinstalled_by_hand(fleet: Fleet) -> None:
+def test_a_control_plane_is_reinstalled_by_hand(small: Fleet) -> None:
     """Its disk is new, its name and address are not: what the cluster knew of it goes, and it joins."""
+    fleet = small
     before, instance = uid(fleet), fleet.instance_id(SECOND)
     image = catalogue.find("image", "Debian 12", catalogue.list_images(fleet.api, "GRA11"), "GRA11")
     reinstall_instance(fleet.api, instance, image.id)
@@ -203,8 +185,9 @@ class Stranger:
 
 
 @pytest.mark.exhaustive
-def test_a_machine_that_was_made_by_hand(fleet: Fleet) -> None:
+def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
     """Its host key is refused, until ``node rebuild`` takes it: OVH shows another instance than the one with the known key."""
+    fleet = small
     before, instance = uid(fleet), fleet.instance_id(LEAVES)
     delete_instance(fleet.api, instance)
     until_gone(fleet, instance)
@@ -222,8 +205,9 @@ def test_a_machine_that_was_made_by_hand(fleet: Fleet) -> None:
 
 
 @pytest.mark.exhaustive
-def test_a_removed_member_is_named_and_rebuilt(fleet: Fleet) -> None:
+def test_a_removed_member_is_named_and_rebuilt(small: Fleet) -> None:
     """K3s does not start with the data of a member that was removed; ``provision`` names the way out, which works."""
+    fleet = small
     before = uid(fleet)
     fleet.kubectl("annotate", "node", THIRD, "etcd.k3s.cattle.io/remove=true")
 

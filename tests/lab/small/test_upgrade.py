@@ -5,31 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 from api_client import api_client
 from faults import SERVERS, console
-from lab_fleet import Fleet, make_fleet
+from lab_fleet import Fleet
 
 from koprogo_fleet.core.wait import NotYet, wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
 
-FLEET = """\
-name: koprogo
-region: GRA11
-image: Debian 12
-network: {vrack: 10.0.0.0/24, vlan: 42}
-pools:
-  - {name: cp, role: server, count: 3, flavor: b2-15, first_address: 10.0.0.11}
-  - {name: worker, role: agent, count: 2, flavor: b2-30, first_address: 10.0.0.21}
-k3s:
-  version: v1.33.4+k3s1 # the one that runs
-  flannel_backend: host-gw
-"""
 FIRST, PATCH, MINOR, BROKEN = "v1.33.4+k3s1", "v1.33.5+k3s1", "v1.34.1+k3s1", "v1.34.2+k3s1"
 WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
 ADDRESSES = ("10.0.0.11", "10.0.0.12", "10.0.0.13")
@@ -56,22 +43,6 @@ spec:
   minAvailable: 1
   selector: {matchLabels: {app: stuck}}
 """
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Return three servers and two workers that run the first release; at the end their lab is taken down."""
-    fleet = make_fleet("t-upgrade", tmp_path_factory.mktemp("upgrade"))
-    (fleet.inventory / "fleet.yaml").write_text(FLEET)
-    (fleet.inventory / "secrets.yaml").write_text("secrets: []\n")
-    (fleet.inventory / "releases.yaml").write_text("releases: []\n")
-    try:
-        done = fleet.run("provision", "--yes", timeout=1500)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-        yield fleet
-    finally:
-        fleet.run("lab", "down")
 
 
 def nodes(fleet: Fleet) -> dict[str, dict[str, Any]]:
