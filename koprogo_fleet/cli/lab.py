@@ -50,8 +50,7 @@ def build() -> None:
 
     with PeopleView(people_console()) as view:
         ensure_programs(view.event)
-        ensure_image(view.event)
-        ensure_binaries(view.event)
+        ensure_binaries(ensure_image(view.event), view.event)
         ensure_images(view.event)
         view.pause()
         people_console().print(f"All that a lab needs is in {cache_dir()}.")

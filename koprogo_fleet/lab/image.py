@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from koprogo_fleet.core.events import Listener, Note, ignore
@@ -18,7 +17,6 @@ from koprogo_fleet.lab.locks import exclusive
 SUITE = "bookworm"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BUILD_SECONDS = 900
-NEXT_STEP = "check that this machine reaches a Debian mirror (apt-get update), then run the command again"
 
 PACKAGES = (
     # what a cloud's Debian image has
@@ -130,21 +128,11 @@ def ensure_image(listener: Listener = ignore) -> Path:
     return image
 
 
-def bootstrap(root: Path, packages: Sequence[str]) -> None:
-    """
-    Make a small Debian with *packages* in the empty directory *root*.
-
-    Raises:
-        MissingRequirement: mmdebstrap is not installed.
-        KoprogoError: it failed.
-    """
-    root.chmod(0o755)
-    variant = ("--mode=root", "--variant=minbase", f"--keyring={KEYRING}", f"--include={','.join(packages)}", "--quiet")
-    run(["mmdebstrap", *variant, *OPTIONS, SUITE, root, *_sources()], timeout=BUILD_SECONDS, next_step=NEXT_STEP)
-
-
 def _build(root: Path) -> None:
-    bootstrap(root, PACKAGES)
+    root.chmod(0o755)
+    next_step = "check that this machine reaches a Debian mirror (apt-get update), then run the command again"
+    variant = ("--mode=root", "--variant=minbase", f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", "--quiet")
+    run(["mmdebstrap", *variant, *OPTIONS, SUITE, root, *_sources()], timeout=BUILD_SECONDS, next_step=next_step)
     group = Cgroup("image", root.name.lstrip("."))
     nspawn = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--pipe")
     try:
@@ -152,7 +140,7 @@ def _build(root: Path) -> None:
             [*group.launcher(), *nspawn, "--resolv-conf=replace-host", "-D", root, "/bin/sh", "-s"],
             stdin=SETUP_SCRIPT.replace("@CACHED@", " ".join(CACHED_PACKAGES)),
             timeout=BUILD_SECONDS,
-            next_step=NEXT_STEP,
+            next_step=next_step,
         )
     finally:
         group.kill()  # what nspawn started outlives an nspawn that was killed

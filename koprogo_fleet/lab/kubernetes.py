@@ -23,7 +23,7 @@ from koprogo_fleet.core.paths import cache_dir
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab import processes
 from koprogo_fleet.lab.buildroom import run_script
-from koprogo_fleet.lab.image import bootstrap
+from koprogo_fleet.lab.image import ensure_image
 from koprogo_fleet.lab.locks import exclusive
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
@@ -31,15 +31,6 @@ BINARIES_VARIABLE = "KOPROGO_KUBE_BINARIES"
 STEP = "== "
 FETCH_SECONDS = 600
 BUILD_SECONDS = 3600
-PACKAGES = (
-    "golang-1.19-go",
-    "golang-github-modern-go-reflect2-dev",
-    "rsync",
-    "jq",
-    "make",
-    "dpkg-dev",
-    "ca-certificates",
-)
 
 FETCH = """\
 set -eu
@@ -50,13 +41,19 @@ apt-get -qq update
 apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source kubernetes
 """
 
-# Go's module mode refuses the tree, so it is built as a GOPATH. Only the files that Debian leaves out are generated
-# (OpenAPI, and kubectl's bindata); what does not need them is compiled meanwhile. Without cloud providers and Docker
-# the programs are smaller and sooner built. The tree's own copy of reflect2 (1.0.1) corrupts memory when it is compiled
-# by Go 1.18 or later: the API server dies over the first custom resource with labels. Debian's own package of it is 1.0.2.
+# Go's module mode refuses the tree, so it is built as a GOPATH. Only those files that Debian leaves out and these programs
+# need are generated (OpenAPI, and kubectl's bindata); what does not need them is compiled meanwhile. Without cloud
+# providers and Docker the programs are smaller and sooner built. The tree's own copy of reflect2 (1.0.1) corrupts memory
+# when it is compiled by Go 1.18 or later: the API server dies over the first custom resource with labels. Debian's own
+# package of it is 1.0.2.
 BUILD = """\
 set -eu
 exec >> /work/build.log 2>&1
+echo "== installing the Go compiler"
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
+  golang-1.19-go golang-github-modern-go-reflect2-dev rsync jq make dpkg-dev
+
 echo "== unpacking the source"
 export GOPATH=/work/go GOCACHE=/work/go-cache GO111MODULE=off CGO_ENABLED=0 HOME=/root GOGC=400
 export PATH=/usr/lib/go-1.19/bin:$PATH
@@ -73,6 +70,7 @@ build="go build -tags providerless,dockerless -gcflags all=-dwarf=false"
 $build $commands/kubelet/app $commands/kube-proxy/app $commands/kube-scheduler/app $commands/kube-controller-manager/app &
 echo "== generating OpenAPI"
 make -f Makefile.generated_files gen_openapi gen_bindata CALLED_FROM_MAIN_MAKEFILE=1 KUBE_VERBOSE=1 \\
+  OPENAPI_TARGETS="KUBE AGGREGATOR APIEXTENSIONS" \\
   OUT_DIR=_output BIN_DIR=_output/bin META_DIR=.make PRJ_SRC_PATH=k8s.io/kubernetes GENERATED_FILE_PREFIX=zz_generated.
 wait $!
 
@@ -85,10 +83,10 @@ for package in $stamp $client_stamp; do
   flags="$flags -X $package.gitVersion=v$version+standin -X $package.gitTreeState=clean"
   flags="$flags -X $package.gitMajor=$(echo $version | cut -d. -f1) -X $package.gitMinor=$(echo $version | cut -d. -f2)"
 done
-$build -ldflags "$flags" -o /work/out/ @COMMANDS@
+$build -ldflags "$flags" -o /work/out/ @PACKAGES@
 echo "== all programs are built"
 """
-COMMANDS = " ".join(f"$commands/{name}" for name in PROGRAMS)
+RECIPE = (FETCH + BUILD).replace("@PACKAGES@", " ".join(f"$commands/{name}" for name in PROGRAMS))
 
 
 def binaries_dir() -> Path:
@@ -101,7 +99,7 @@ def is_complete() -> bool:
     return _read(_origin_file()) == _origin() and all((binaries_dir() / name).exists() for name in PROGRAMS)
 
 
-def ensure_binaries(listener: Listener = ignore) -> Path:
+def ensure_binaries(base_image: Path, listener: Listener = ignore) -> Path:
     """
     Return the directory of the Kubernetes programs, and build them first where they are not there.
 
@@ -120,11 +118,11 @@ def ensure_binaries(listener: Listener = ignore) -> Path:
                 _publish(Path(folder), shutil.copyfile)
                 listener(Note(f"Kubernetes programs taken from {folder} ({BINARIES_VARIABLE})"))
             else:
-                _build(home / "building", listener)
+                _build(base_image, home / "building", listener)
     return binaries_dir()
 
 
-def start_build(listener: Listener = ignore) -> None:
+def start_build(base_image: Path, listener: Listener = ignore) -> None:
     """
     Build in a process of its own, that goes on when this one ends; nothing to build, or a build that runs, is fine.
 
@@ -137,7 +135,7 @@ def start_build(listener: Listener = ignore) -> None:
     process_file.parent.mkdir(parents=True, exist_ok=True)
     log = _process_log()
     log.unlink(missing_ok=True)
-    command: list[str | Path] = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes"]
+    command: list[str | Path] = [sys.executable, "-m", "koprogo_fleet.lab.kubernetes", base_image]
     processes.start_daemon(command, process_file=process_file, log=log)
     listener(Note(f"building the Kubernetes programs in the background, once: {log}"))
 
@@ -172,19 +170,16 @@ def wait_until_built(listener: Listener = ignore, *, seconds: float = BUILD_SECO
     )
 
 
-def _build(workspace: Path, listener: Listener) -> None:
+def _build(base_image: Path, workspace: Path, listener: Listener) -> None:
     if workspace.exists():  # an interrupted build
         shutil.rmtree(workspace)
     workspace.mkdir(parents=True)
     started = time.monotonic()
-    listener(Note("fetching Debian's Go compiler and source of Kubernetes; this is done once"))
-    room = workspace / "room"
-    room.mkdir()
-    bootstrap(room, PACKAGES)
-    run_script(room, FETCH, workspace=workspace, timeout=FETCH_SECONDS)
+    listener(Note("fetching Debian's source of Kubernetes; this is done once"))
+    run_script(base_image, FETCH, workspace=workspace, timeout=FETCH_SECONDS)
     listener(Note("building Kubernetes with Debian's Go compiler: about five minutes on two free cores"))
     try:
-        run_script(room, BUILD.replace("@COMMANDS@", COMMANDS), workspace=workspace, timeout=BUILD_SECONDS)
+        run_script(base_image, RECIPE.removeprefix(FETCH), workspace=workspace, timeout=BUILD_SECONDS)
     except KoprogoError as error:
         raise KoprogoError(
             f"cannot build Kubernetes; the end of {_build_log()}:\n{processes.log_tail(_build_log())}",
@@ -213,7 +208,7 @@ def _publish(folder: Path, put: Callable[[Path, Path], object]) -> None:
 
 def _origin() -> str:
     folder = os.environ.get(BINARIES_VARIABLE)
-    return folder or hashlib.sha256("\n".join((*PACKAGES, FETCH, BUILD, COMMANDS)).encode()).hexdigest()
+    return folder or hashlib.sha256(RECIPE.encode()).hexdigest()
 
 
 def _origin_file() -> Path:
@@ -241,7 +236,7 @@ def _read(file: Path) -> str:
 
 def _last_step(log: Path) -> str:
     steps = [line.removeprefix(STEP) for line in _read(log).splitlines() if line.startswith(STEP)]
-    return steps[-1] if steps else "fetching the compiler and the source"
+    return steps[-1] if steps else "fetching the source"
 
 
 def _log(event: Event) -> None:
@@ -251,9 +246,9 @@ def _log(event: Event) -> None:
 
 
 def main() -> int:
-    """Build, as a process of its own; tell it as a log."""
+    """Build, as a process of its own, in a copy of the base image that the command line may name; tell it as a log."""
     try:
-        ensure_binaries(_log)
+        ensure_binaries(Path(sys.argv[1]) if sys.argv[1:] else ensure_image(_log), _log)
     except KoprogoError as error:
         sys.stderr.write(f"{error}\n")
         return 1

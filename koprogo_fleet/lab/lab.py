@@ -102,8 +102,11 @@ class Lab:
         """
         from koprogo_fleet.lab import openbao
 
-        self.ensure_host(listener)
+        requirements.check_rights()
         with exclusive(self.paths.lock, f"the lab {self.paths.name}", listener):
+            requirements.ensure_programs(listener)
+            if not self.paths.network.exists():
+                requirements.check_room()
             self.paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             ensure_image(listener)
             self._network.up(listener)
@@ -120,18 +123,6 @@ class Lab:
             vault_token=vault.token,
             vault_ca=vault.ca,
         )
-
-    def ensure_host(self, listener: Listener = ignore) -> None:
-        """
-        Install what this machine lacks for a lab.
-
-        Raises:
-            MissingRequirement: this machine cannot hold one.
-        """
-        requirements.check_rights()
-        requirements.ensure_programs(listener)
-        if not self.paths.network.exists():
-            requirements.check_room()
 
     def status(self) -> LabStatus:
         """Look at the lab, and change nothing."""

@@ -12,13 +12,15 @@ import contextlib
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from weakref import WeakSet
 
 from koprogo_fleet.lab.health_checks import Address, Check, watch
-from koprogo_fleet.lab.standin.node.splice import connect, splice
+from koprogo_fleet.lab.standin.node.splice import Half, connect, splice
 
 _SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 _PROXY_COMMAND, _TCP_OVER_IPV4 = 0x21, 0x11
@@ -80,10 +82,12 @@ class LoadBalancer:
         self._connect_seconds = connect_seconds
         self._enter, self._tell = enter, tell
         self._forwards: dict[Address, Forward] = {}
-        self._listeners: dict[Address, tuple[socket.socket, asyncio.Task[None]]] = {}
+        self._listeners: dict[Address, socket.socket] = {}
+        self._turns: Counter[Address] = Counter()
         self._watches: dict[_Watched, asyncio.Task[None]] = {}
         self._down: set[_Watched] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._open: WeakSet[Half] = WeakSet()
         self._loop = asyncio.new_event_loop()
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="load-balancer", daemon=True)
@@ -102,7 +106,7 @@ class LoadBalancer:
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where it listens, in the order of the forwards."""
-        return tuple(self._listeners[listen][0].getsockname() for listen in self._forwards)
+        return tuple(self._listeners[listen].getsockname() for listen in self._forwards)
 
     def apply(self, forwards: Sequence[Forward]) -> None:
         """
@@ -131,16 +135,22 @@ class LoadBalancer:
         for task in self._tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
-        for listener, _ in self._listeners.values():
+        self._loop.run_until_complete(self._let_go())
+        for listener in self._listeners.values():
             listener.close()
         self._loop.close()
+
+    async def _let_go(self) -> None:
+        for half in self._open:
+            if half.transport:
+                half.transport.abort()
+        await asyncio.sleep(0)  # a transport closes its socket in the loop's next turn
 
     async def _apply(self, forwards: Sequence[Forward]) -> None:
         wanted = {forward.listen: forward for forward in forwards}
         for listen in self._listeners.keys() - wanted.keys():
-            listener, accepting = self._listeners.pop(listen)
-            accepting.cancel()
-            await asyncio.wait([accepting])
+            listener = self._listeners.pop(listen)
+            self._loop.remove_reader(listener)
             listener.close()
         self._forwards = {listen: forward for listen, forward in wanted.items() if listen in self._listeners}
         self._watch({(member, one.check) for one in forwards if one.check is not None for member in one.members})
@@ -152,7 +162,8 @@ class LoadBalancer:
                 except OSError as error:
                     refused.append(error)
                     continue
-                self._listeners[listen] = listener, self._keep(self._accept(listen, listener))
+                self._listeners[listen] = listener
+                self._loop.add_reader(listener, self._accept, listen, listener)
             self._forwards[listen] = forward
         if refused:
             raise refused[0]
@@ -175,25 +186,33 @@ class LoadBalancer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _accept(self, listen: Address, listener: socket.socket) -> None:
-        turn = 0
-        while True:
-            client, source = await self._loop.sock_accept(listener)
-            forward = self._forwards[listen]
-            well = [one for one in forward.members if forward.check is None or (one, forward.check) not in self._down]
-            turn = (turn + 1) % max(1, len(well))
-            if forward.allowed and not any(IPv4Address(source[0]) in network for network in forward.allowed):
-                well = []
-            self._keep(self._forward(forward, client, (*well[turn - 1 :], *well[: turn - 1])))
+    def _accept(self, listen: Address, listener: socket.socket) -> None:
+        try:
+            client, source = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # gone again
+            return
+        client.setblocking(False)  # noqa: FBT003 - the signature of sockets
+        forward = self._forwards[listen]
+        well = [one for one in forward.members if forward.check is None or (one, forward.check) not in self._down]
+        self._turns[listen] += 1
+        turn = self._turns[listen] % max(1, len(well))
+        if forward.allowed and not any(IPv4Address(source[0]) in network for network in forward.allowed):
+            well = []
+        work = self._keep(self._forward(forward, client, (*well[turn - 1 :], *well[: turn - 1])))
+        work.add_done_callback(lambda work: client.close() if work.cancelled() else None)  # it may not even have begun
 
     async def _forward(self, forward: Forward, client: socket.socket, members: Sequence[Address]) -> None:
         for member in members:
             with contextlib.suppress(OSError):  # refused, unreachable or silent: the next one
                 upstream = await connect(member, self._connect_seconds)
-                if forward.proxy_protocol is not None:
-                    header = proxy_header(forward.proxy_protocol, client.getpeername(), client.getsockname())
-                    await self._loop.sock_sendall(upstream, header)
-                await splice(client, upstream)
+                try:
+                    if forward.proxy_protocol is not None:
+                        header = proxy_header(forward.proxy_protocol, client.getpeername(), client.getsockname())
+                        await self._loop.sock_sendall(upstream, header)
+                except BaseException:
+                    upstream.close()
+                    raise
+                self._open.update(await splice(client, upstream))
                 return
         client.close()
 

@@ -160,12 +160,11 @@ def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
 
 def _lab(choice: Choice, listener: Listener, name: str) -> Target:
     from koprogo_fleet.lab import images, kubernetes, standin
+    from koprogo_fleet.lab.image import ensure_image
     from koprogo_fleet.lab.lab import Lab
 
-    lab = Lab(name)
-    lab.ensure_host(listener)
-    kubernetes.start_build(listener)  # goes on while the image is made and the nodes are provisioned
-    endpoints = lab.up(listener)
+    endpoints = Lab(name).up(listener)
+    kubernetes.start_build(ensure_image(listener), listener)  # goes on while the nodes are provisioned
 
     def stand_in(version: str) -> Path:
         kubernetes.wait_until_built(listener)

@@ -10,6 +10,8 @@ from koprogo_fleet.core.errors import InputError, KoprogoError
 from koprogo_fleet.core.events import Event, Note
 from koprogo_fleet.lab import kubernetes
 
+NO_IMAGE = Path("/nonexistent")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -24,10 +26,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_named_folder_takes_the_place_of_the_build(folder: Path) -> None:
-    """The programs are copied, executable, once."""
+    """The programs are copied, executable, once; the base image is not needed."""
     events: list[Event] = []
-    target = kubernetes.ensure_binaries(events.append)
-    kubernetes.ensure_binaries(events.append)
+    target = kubernetes.ensure_binaries(NO_IMAGE, events.append)
+    kubernetes.ensure_binaries(NO_IMAGE, events.append)
 
     assert {file.name for file in target.iterdir() if not file.name.startswith(".")} == set(kubernetes.PROGRAMS)
     assert (target / "kubelet").read_text() == "kubelet"
@@ -37,7 +39,7 @@ def test_a_named_folder_takes_the_place_of_the_build(folder: Path) -> None:
 
 def test_other_programs_are_not_taken_for_ours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came from a folder does not count once the folder is not named any more."""
-    kubernetes.ensure_binaries()
+    kubernetes.ensure_binaries(NO_IMAGE)
     assert kubernetes.is_complete()
 
     monkeypatch.delenv(kubernetes.BINARIES_VARIABLE)
@@ -50,7 +52,7 @@ def test_a_folder_that_lacks_a_program_is_refused(folder: Path) -> None:
     (folder / "kubelet").unlink()
 
     with pytest.raises(InputError, match="lacks kubelet"):
-        kubernetes.ensure_binaries()
+        kubernetes.ensure_binaries(NO_IMAGE)
 
     assert not kubernetes.is_complete()
 

@@ -189,6 +189,17 @@ def test_http_check(status: int, good: str, *, is_well: bool) -> None:
     assert ([b"GET /healthz HTTP/1.0\r\nHost: koprogo.io\r\n\r\n"], is_well) == (asked, found)
 
 
+def test_closed_while_a_client_waits() -> None:
+    """Who waits for a member that does not answer is let go when the balancer closes."""
+    with socket.create_server(ANYWHERE, backlog=0) as silent:
+        first = socket.create_connection(silent.getsockname())  # fills the queue: nobody else gets in
+        balancer = LoadBalancer([Forward(ANYWHERE, (silent.getsockname(),))], connect_seconds=60)
+        with first, socket.create_connection(balancer.addresses[0], timeout=10) as client:
+            balancer.close()
+
+            assert b"" == client.recv(1)
+
+
 def test_a_place_that_cannot_be_entered() -> None:
     """A namespace that is gone is an error at once, and leaves no thread."""
 

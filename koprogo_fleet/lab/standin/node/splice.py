@@ -77,8 +77,8 @@ class Half(asyncio.Protocol):
             self.partner.transport.resume_reading()
 
 
-async def splice(client: socket.socket, upstream: socket.socket) -> None:
-    """Join two connected sockets; returns at once, the event loop does the rest."""
+async def splice(client: socket.socket, upstream: socket.socket) -> tuple[Half, Half]:
+    """Join two connected sockets; returns both ends at once, the event loop does the rest."""
     loop = asyncio.get_running_loop()
     near, far = Half(), Half()
     near.partner, far.partner = far, near
@@ -86,8 +86,15 @@ async def splice(client: socket.socket, upstream: socket.socket) -> None:
         connection.setblocking(False)  # noqa: FBT003 - the signature of sockets
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         watch_peer(connection)
-    await loop.connect_accepted_socket(lambda: far, upstream)
-    await loop.connect_accepted_socket(lambda: near, client)
+    try:
+        await loop.connect_accepted_socket(lambda: far, upstream)
+        await loop.connect_accepted_socket(lambda: near, client)
+    except asyncio.CancelledError:
+        for half in (near, far):
+            if half.transport:
+                half.transport.abort()
+        raise
+    return near, far
 
 
 async def connect(address: tuple[str, int], seconds: float) -> socket.socket:
