@@ -11,7 +11,14 @@ nox.needs_version = ">=2025.2.9"
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-TESTS = ("tests/lab/provisioned", "tests/lab/small", "tests/lab", "tests/contract", "tests/docs", "tests/unit")  # the longest first
+TESTS = (
+    "tests/lab/provisioned",
+    "tests/lab/small",
+    "tests/lab",
+    "tests/contract",
+    "tests/docs",
+    "tests/unit",
+)  # the longest first
 SIDE_BY_SIDE = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
 MYPY_CACHE = Path("~/.cache/koprogo-fleet/mypy").expanduser()  # outlives the checkout: CI has a fresh one each time
 PYPROJECT = nox.project.load_toml("pyproject.toml")

@@ -23,7 +23,7 @@ def kubectl(
     """
     from koprogo_fleet.core.events import ignore
     from koprogo_fleet.core.loader import load_fleet
-    from koprogo_fleet.core.paths import state_dir
+    from koprogo_fleet.core.paths import discovery_cache, state_dir
     from koprogo_fleet.helm.binary import find_tools
     from koprogo_fleet.workflows.access import api_tunnel
     from koprogo_fleet.workflows.certificates import logged_in
@@ -40,5 +40,6 @@ def kubectl(
         api_tunnel(open_nornir(directory), servers, state_dir(fleet.name)) as kubeconfig,
     ):
         # No time limit: a person may follow logs, and ends it with Ctrl-C.
-        ended = subprocess.run([program, *arguments], env={**os.environ, "KUBECONFIG": str(kubeconfig)}, check=False)
+        own = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(discovery_cache(kubeconfig))}
+        ended = subprocess.run([program, *arguments], env=os.environ | own, check=False)
     raise typer.Exit(ended.returncode)

@@ -30,6 +30,15 @@ def state_dir(fleet_name: str) -> Path:
     return _existing(_base(STATE_VARIABLE, Path(".local", "state")) / fleet_name, STATE_VARIABLE, mode=0o700)
 
 
+def discovery_cache(kubeconfig: Path) -> Path:
+    """
+    Return where kubectl and Helm keep what they learn of the cluster of *kubeconfig*, for ``KUBECACHEDIR``.
+
+    By themselves they keep it in the home directory, by the API's address: a tunnel's is of another cluster the next time.
+    """
+    return kubeconfig.with_name(f"{kubeconfig.name}.cache")
+
+
 def _base(variable: str, below_home: Path) -> Path:
     if chosen := os.environ.get(variable):
         return Path(chosen).expanduser().absolute()

@@ -133,12 +133,12 @@ class Helm:
         return ended
 
     def _run_helm(self, release: Release, arguments: Sequence[str], *, timeout: float, stdin: str = "") -> Completed:
-        place = ["--kubeconfig", str(self._kubeconfig), "--namespace", release.namespace]
-        return run(self._tools.helm, [*arguments, *place], stdin=stdin, timeout=timeout)
+        ours = [*arguments, "--namespace", release.namespace]
+        return run(self._tools.helm, ours, stdin=stdin, timeout=timeout, kubeconfig=self._kubeconfig)
 
     def _kubectl(self, release: Release, arguments: Sequence[str], *, stdin: str = "") -> Completed:
-        place = ["--kubeconfig", str(self._kubeconfig), "--namespace", release.namespace]
-        return run(self._tools.kubectl, [*arguments, *place], stdin=stdin, timeout=_ASK_SECONDS)
+        ours = [*arguments, "--namespace", release.namespace]
+        return run(self._tools.kubectl, ours, stdin=stdin, timeout=_ASK_SECONDS, kubeconfig=self._kubeconfig)
 
     def _kubectl_json(self, release: Release, *arguments: str) -> Mapping[str, Any]:
         ended = self._kubectl(release, [*arguments, "--output", "json"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koprogo_fleet.core.errors import HelmError
-from koprogo_fleet.core.paths import cache_dir
+from koprogo_fleet.core.paths import cache_dir, discovery_cache
 
 _TAIL_LINES = 10
 
@@ -28,7 +28,9 @@ class Completed:
         return "\n".join((self.stderr.strip() or self.stdout.strip()).splitlines()[-_TAIL_LINES:])
 
 
-def run(program: Path, arguments: Sequence[str], *, stdin: str = "", timeout: float) -> Completed:
+def run(
+    program: Path, arguments: Sequence[str], *, stdin: str = "", timeout: float, kubeconfig: Path | None = None
+) -> Completed:
     """
     Run *program* to its end.
 
@@ -37,6 +39,7 @@ def run(program: Path, arguments: Sequence[str], *, stdin: str = "", timeout: fl
         arguments: visible to every user of this machine: no secrets.
         stdin: what the program reads; the place for values.
         timeout: seconds until it is killed.
+        kubeconfig: of the cluster that it asks, if any.
 
     Raises:
         HelmError: it cannot be started, or did not end in time.
@@ -50,7 +53,7 @@ def run(program: Path, arguments: Sequence[str], *, stdin: str = "", timeout: fl
             text=True,
             errors="replace",
             timeout=timeout,
-            env=_environment(),
+            env=_environment(kubeconfig),
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -67,7 +70,7 @@ def run(program: Path, arguments: Sequence[str], *, stdin: str = "", timeout: fl
     return Completed(ended.returncode, ended.stdout, ended.stderr)
 
 
-def _environment() -> dict[str, str]:
+def _environment(kubeconfig: Path | None) -> dict[str, str]:
     """Return ours without what would point helm or kubectl elsewhere (another cluster, driver, plugin or diff)."""
     kept = {
         name: value
@@ -75,9 +78,14 @@ def _environment() -> dict[str, str]:
         if not name.startswith(("HELM_", "KUBECTL_")) and name != "KUBECONFIG"
     }
     home = cache_dir() / "helm"
-    return kept | {
-        "LC_ALL": "C.UTF-8",
-        "HELM_CACHE_HOME": str(home / "cache"),
-        "HELM_CONFIG_HOME": str(home / "config"),
-        "HELM_DATA_HOME": str(home / "data"),
-    }
+    learnt = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(discovery_cache(kubeconfig))} if kubeconfig else {}
+    return (
+        kept
+        | learnt
+        | {
+            "LC_ALL": "C.UTF-8",
+            "HELM_CACHE_HOME": str(home / "cache"),
+            "HELM_CONFIG_HOME": str(home / "config"),
+            "HELM_DATA_HOME": str(home / "data"),
+        }
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from nornir.core import Nornir
 
 from koprogo_fleet.core.errors import KubernetesError, SshError
 from koprogo_fleet.core.files import write_atomically
+from koprogo_fleet.core.paths import discovery_cache
 from koprogo_fleet.hosts.k3s.config import API_PORT
 from koprogo_fleet.ssh.connection import session_for
 
@@ -42,6 +44,7 @@ def api_tunnel(nornir: Nornir, servers: Sequence[str], state: Path) -> Generator
         port = _open(stack, nornir, servers)
         path = state / f"{KUBECONFIG}-tunnel-{port}"
         stack.callback(path.unlink, missing_ok=True)
+        stack.callback(shutil.rmtree, discovery_cache(path), ignore_errors=True)
         write_atomically(path, _with_server(fetched.read_text(), f"https://127.0.0.1:{port}"), mode=0o600)
         yield path
 

@@ -17,6 +17,7 @@ import pytest
 
 from koprogo_fleet.core.errors import HelmError, WaitTimeout
 from koprogo_fleet.core.events import Event, Note
+from koprogo_fleet.core.paths import discovery_cache
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.client import RUN_LABEL, Helm
@@ -243,7 +244,9 @@ def test_says_that_the_api_cannot_be_reached(tools: Tools, release: Release, cha
     assert "tunnel" in str(error.value.cause)
 
 
-def test_asks_only_its_own_cluster(helm: Helm, release: Release, chart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asks_only_its_own_cluster(
+    helm: Helm, release: Release, chart: Path, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the user's environment says to helm and kubectl, this cluster is asked, in Helm's usual way."""
     for name in ("KUBECONFIG", "HELM_DRIVER", "HELM_NAMESPACE", "HELM_KUBECONTEXT", "KUBECTL_EXTERNAL_DIFF"):
         monkeypatch.setenv(name, "/nonexistent")
@@ -251,3 +254,4 @@ def test_asks_only_its_own_cluster(helm: Helm, release: Release, chart: Path, mo
     apply(helm, release, chart)
 
     assert plan(helm, release, chart) == ()
+    assert discovery_cache(kubeconfig).is_dir(), "another cluster at this address would be taken for it"
