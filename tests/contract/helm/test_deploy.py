@@ -245,7 +245,7 @@ def test_says_that_the_api_cannot_be_reached(tools: Tools, release: Release, cha
 
 
 def test_asks_only_its_own_cluster(
-    helm: Helm, release: Release, chart: Path, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+    helm: Helm, release: Release, chart: Path, kubernetes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the user's environment says to helm and kubectl, this cluster is asked, in Helm's usual way."""
     for name in ("KUBECONFIG", "HELM_DRIVER", "HELM_NAMESPACE", "HELM_KUBECONTEXT", "KUBECTL_EXTERNAL_DIFF"):
@@ -254,4 +254,4 @@ def test_asks_only_its_own_cluster(
     apply(helm, release, chart)
 
     assert plan(helm, release, chart) == ()
-    assert discovery_cache(kubeconfig).is_dir(), "another cluster at this address would be taken for it"
+    assert discovery_cache(kubernetes).is_dir(), "another cluster at this address would be taken for it"
