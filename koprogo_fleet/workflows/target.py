@@ -159,6 +159,7 @@ def lab_credentials(endpoints: LabEndpoints) -> OvhCredentials:
 
 
 def _lab(choice: Choice, listener: Listener, name: str) -> Target:
+    from koprogo_fleet.helm.binary import packaged_kubectl
     from koprogo_fleet.lab import images, kubernetes, standin
     from koprogo_fleet.lab.image import ensure_image
     from koprogo_fleet.lab.lab import Lab
@@ -168,6 +169,7 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
 
     def stand_in(version: str) -> Path:
         kubernetes.wait_until_built(listener)
+        kubernetes.put_kubectl(packaged_kubectl(listener))
         return standin.artifact(version)
 
     return Target(

@@ -57,6 +57,24 @@ def test_a_folder_that_lacks_a_program_is_refused(folder: Path) -> None:
     assert not kubernetes.is_complete()
 
 
+def test_nodes_get_the_kubectl_that_they_are_given(folder: Path, tmp_path: Path) -> None:
+    """It appears beside the other programs, as it is; the same one again changes nothing, another one takes its place."""
+    kubernetes.ensure_binaries(NO_IMAGE)
+    given = tmp_path / "kubectl"
+    given.write_text("one")
+    given.chmod(0o755)
+    kubernetes.put_kubectl(given)
+    put = folder.parent / "cache" / "kubernetes" / "bin" / "kubectl"
+    before = put.stat()
+    kubernetes.put_kubectl(given)
+
+    assert (put.read_text(), put.stat().st_mode & 0o777, put.stat().st_ino) == ("one", 0o755, before.st_ino)
+    given.write_text("another")
+    kubernetes.put_kubectl(given)
+    assert put.read_text() == "another"
+    assert kubernetes.is_complete()
+
+
 @pytest.mark.usefixtures("folder")
 def test_waiting_for_a_build_that_does_not_run_ends_at_once() -> None:
     """Nobody waits an hour for what nobody makes: the error says how to start it."""
