@@ -8,9 +8,11 @@ about one call a second, and the PROXY protocol alone is ten changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from koprogo_fleet.core.errors import OvhNotFound
 from koprogo_fleet.ovh import load_balancer_listeners as listener_calls
 from koprogo_fleet.ovh import load_balancer_pools as pool_calls
 from koprogo_fleet.ovh.client import OvhApi
@@ -84,7 +86,7 @@ def _new_pool(wanted: NewPool, now: Balancer) -> PartChange:
 def _no_pool(pool: Pool, now: Balancer) -> PartChange:
     return PartChange(
         f"no pool {pool.name} ({pool.id})",
-        lambda api: pool_calls.delete_pool(api, now.balancer.region, pool.id),
+        _deletion(lambda api: pool_calls.delete_pool(api, now.balancer.region, pool.id)),
         lambda before, _: replace(
             before,
             backends=tuple(one for one in before.backends if one.pool.id != pool.id),
@@ -121,7 +123,7 @@ def _no_member(member: Member, backend: Backend, region: str) -> PartChange:
     others = tuple(one for one in backend.members if one.id != member.id)
     return PartChange(
         f"{backend.pool.name}: no {member.name} ({member.address}:{member.port})",
-        lambda api: pool_calls.delete_member(api, region, backend.pool.id, member.id),
+        _deletion(lambda api: pool_calls.delete_member(api, region, backend.pool.id, member.id)),
         lambda before, _: _with(before, replace(backend, members=others)),
     )
 
@@ -148,7 +150,7 @@ def _watched(wanted: NewPool, backend: Backend, region: str) -> Iterator[PartCha
     elif monitor.wanted.type != new.type:
         yield PartChange(
             f"{name}: no {monitor.wanted.type} monitor",
-            lambda api: pool_calls.delete_monitor(api, region, monitor.id),
+            _deletion(lambda api: pool_calls.delete_monitor(api, region, monitor.id)),
             lambda before, _: _with(before, replace(backend, monitor=None)),
         )
     elif monitor.wanted != new:
@@ -182,9 +184,19 @@ def _on_port(wanted: NewListener, pool_id: str | None, now: Balancer) -> Iterato
 def _no_listener(listener: Listener, now: Balancer) -> PartChange:
     return PartChange(
         f"no {listener.protocol} listener {listener.port}",
-        lambda api: listener_calls.delete_listener(api, now.balancer.region, listener.id),
+        _deletion(lambda api: listener_calls.delete_listener(api, now.balancer.region, listener.id)),
         lambda before, _: replace(before, listeners=tuple(one for one in before.listeners if one.id != listener.id)),
     )
+
+
+def _deletion(call: Callable[[OvhApi], None]) -> Callable[[OvhApi], None]:
+    """Return *call*, which deletes a part; one that is gone already is as it should be (its answer may have been lost)."""
+
+    def delete(api: OvhApi) -> None:
+        with suppress(OvhNotFound):
+            call(api)
+
+    return delete
 
 
 def _with(before: Balancer, backend: Backend) -> Balancer:

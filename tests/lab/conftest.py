@@ -1,4 +1,4 @@
-"""A fleet on a lab of the tests' own, provisioned once for all of them; and what its nodes say when a test fails."""
+"""A fleet on a lab of the tests' own, provisioned once for all of them; and what its nodes and OVH saw when a test fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lab_fleet import Fleet, make_fleet
 from koprogo_fleet.lab.paths import LabPaths
 
 JOURNAL_LINES = 30
+REQUEST_LINES = 40
 
 
 @pytest.fixture(scope="package")
@@ -28,12 +29,18 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add what K3s said last on each node to the report of a failure: its lab is gone when somebody reads it."""
+    """Add what K3s and OVH saw last to the report of a failure: the lab is gone when somebody reads it."""
     report = yield
     if report.failed and isinstance(item, pytest.Function):
         for fleet in (value for value in item.funcargs.values() if isinstance(value, Fleet)):
-            report.sections.extend(_journals(fleet))
+            report.sections.extend([*_journals(fleet), _requests(fleet)])
     return report
+
+
+def _requests(fleet: Fleet) -> tuple[str, str]:
+    log = LabPaths(fleet.lab).root / "ovh-requests.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return "last calls of the OVH API", "\n".join(line[:300] for line in lines[-REQUEST_LINES:])
 
 
 def _journals(fleet: Fleet) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from koprogo_fleet.core.errors import InputError, NotConverged, OvhUnavailable
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.ovh import floating_ips, gateways, load_balancer_listeners, load_balancer_pools, load_balancers
 from koprogo_fleet.ovh.client import OvhApi
+from koprogo_fleet.ovh.instances import list_instances
 from koprogo_fleet.ovh.load_balancer_parts import NewListener, NewMember, NewPool
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import orphans
@@ -228,6 +229,28 @@ def test_lost_answer_to_a_change(cloud: Cloud, call: tuple[str, str], kind: str)
 
     assert [] == differences(cloud, fleet)
     assert {**ALL, "members": 6} == around(cloud)
+
+
+@pytest.mark.parametrize("kind", ["500-html", "500-html-after-success"])
+def test_lost_answer_to_a_deletion(cloud: Cloud, kind: str) -> None:
+    """A deletion whose answer is lost is asked for again, and the other member goes, too."""
+    provision(cloud, BALANCED)
+    cloud.fault(kind, "DELETE", "*/member/*")
+
+    provision(cloud, with_balancer(1), confirmed=frozenset({"koprogo-worker-2"}))
+
+    assert [] == differences(cloud, with_balancer(1))
+    assert {**ALL, "members": 2} == around(cloud)
+
+
+def test_a_member_that_is_gone_already(cloud: Cloud) -> None:
+    """OVH shows a member, and does not find it when it is to go: that is no failure, and its instance goes."""
+    provision(cloud, BALANCED)
+    cloud.fault("404", "DELETE", "*/member/*")
+
+    provision(cloud, with_balancer(1), confirmed=frozenset({"koprogo-worker-2"}))
+
+    assert "koprogo-worker-2" not in {instance.name for instance in list_instances(cloud.api())}
 
 
 def test_failed_balancer(cloud: Cloud) -> None:
