@@ -152,6 +152,7 @@ class LoadBalancer:
             listener = self._listeners.pop(listen)
             self._loop.remove_reader(listener)
             listener.close()
+            self._turns.pop(listen, None)
         self._forwards = {listen: forward for listen, forward in wanted.items() if listen in self._listeners}
         self._watch({(member, one.check) for one in forwards if one.check is not None for member in one.members})
         refused: list[OSError] = []

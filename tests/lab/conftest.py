@@ -38,8 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _requests(fleet: Fleet) -> tuple[str, str]:
-    log = LabPaths(fleet.lab).root / "ovh-requests.jsonl"
-    lines = log.read_text().splitlines() if log.exists() else []
+    lines = fleet.request_log.read_text().splitlines() if fleet.request_log.exists() else []
     return "last calls of the OVH API", "\n".join(line[:300] for line in lines[-REQUEST_LINES:])
 
 

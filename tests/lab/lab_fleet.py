@@ -131,10 +131,14 @@ class Fleet:
         """The lab's OVH API, for what a person does by hand."""
         return OvhApi(lab_credentials(Lab(self.lab).up()))
 
+    @property
+    def request_log(self) -> Path:
+        """The file with every call to the lab's OVH API, a JSON object a line."""
+        return LabPaths(self.lab).root / "ovh-requests.jsonl"
+
     def written(self) -> list[str]:
         """Return every call so far that the OVH API took as a write, as "POST /path"."""
-        log = LabPaths(self.lab).root / "ovh-requests.jsonl"
-        requests = [json.loads(line) for line in log.read_text().splitlines()]
+        requests = [json.loads(line) for line in self.request_log.read_text().splitlines()]
         return [f"{item['method']} {item['path']}" for item in requests if item["method"] != "GET"]
 
 
