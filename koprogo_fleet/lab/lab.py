@@ -185,7 +185,7 @@ class Lab:
         if off:
             listener(Note(f"booting again: {', '.join(machine.name for machine in off)}"))
             with ThreadPoolExecutor() as pool:
-                list(pool.map(self._machines.boot, off))
+                list(pool.map(self._machines.boot_again, [machine.id for machine in off]))
 
     def _destroy_machines(self, listener: Listener) -> None:
         ids = [place.name for place in self.paths.machines.glob("[!.]*")]

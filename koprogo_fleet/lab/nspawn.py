@@ -86,6 +86,21 @@ class NspawnMachines:
             if not self.is_running(machine.id):
                 self._start(place, record)
 
+    def boot_again(self, machine_id: str) -> None:
+        """
+        Start a machine that should run and does not; one that was destroyed meanwhile stays away.
+
+        Raises:
+            KoprogoError: as :meth:`boot`.
+        """
+        place = self._paths.machine(machine_id)
+        with self._locked(machine_id):
+            record = records.read(place.record)
+            if record is None:
+                place.lock.unlink()
+            elif record.powered_on and not self.is_running(machine_id):
+                self._start(place, record)
+
     def is_running(self, machine_id: str) -> bool:
         """Say whether the machine is powered on."""
         return processes.running(self._paths.machine(machine_id).process) is not None

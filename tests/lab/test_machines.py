@@ -254,10 +254,25 @@ def test_survives_the_death_of_its_supervisor(
             raise NotYet("running")
 
     wait_for("the node to count as off", off, seconds=60, interval=0.05)
-    machines.boot(node.machine)
+    machines.boot_again(node.machine.id)
 
     assert Cgroup(LAB, node.machine.id).leader() != before
     node.wait_until_up()
+
+
+def test_a_machine_that_is_gone_is_not_booted_again(
+    machines: NspawnMachines, nodes: tuple[Node, Node], paths: LabPaths
+) -> None:
+    """A machine that is destroyed while somebody starts what was killed stays away, and nothing of it is left."""
+    running, gone = nodes[0].machine, uuid.uuid4().hex
+
+    machines.boot_again(running.id)
+    machines.boot_again(gone)
+
+    assert machines.is_running(running.id)
+    assert not machines.is_running(gone)
+    assert not list(paths.machines.glob(f"*{gone}*"))
+    assert not list(paths.machines.glob(f".*{gone}*"))
 
 
 def test_down_leaves_nothing(machines: NspawnMachines, nodes: tuple[Node, Node], paths: LabPaths) -> None:
