@@ -17,6 +17,7 @@ from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.paths import LabPaths
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ssh.connection import session_for
+from koprogo_fleet.vault import Vault
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.target import lab_credentials
 
@@ -130,6 +131,12 @@ class Fleet:
     def api(self) -> OvhApi:
         """The lab's OVH API, for what a person does by hand."""
         return OvhApi(lab_credentials(Lab(self.lab).up()))
+
+    @property
+    def vault(self) -> Vault:
+        """The lab's Vault, for what a person does by hand; to be closed."""
+        endpoints = Lab(self.lab).up()
+        return Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
 
     @property
     def request_log(self) -> Path:

@@ -18,7 +18,6 @@ from koprogo_fleet.ovh.instance_actions import reinstall_instance
 from koprogo_fleet.ovh.instances import ACTIVE, delete_instance, list_instances
 from koprogo_fleet.ovh.volumes import list_volumes
 from koprogo_fleet.provision.apply import apply
-from koprogo_fleet.provision.keeper import NO_KEEPER
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import plan
 from koprogo_fleet.ssh.host_keys import make_host_key
@@ -193,7 +192,8 @@ def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
     until_gone(fleet, instance)
     wanted = load_fleet(fleet.inventory / "fleet.yaml")
     key = ensure_private_key(fleet.root / "state" / "koprogo" / "id_ed25519")
-    apply(plan(wanted, observe(fleet.api, wanted, NO_KEEPER), key), fleet.api, Stranger())
+    with fleet.vault as vault:
+        apply(plan(wanted, observe(fleet.api, wanted, vault), key), fleet.api, Stranger(), keeper=vault)
 
     refused = fleet.run("provision", "--yes")
     timed(fleet, "machine made by hand taken in", "node", "rebuild", LEAVES, "--confirm", LEAVES, "--yes")
