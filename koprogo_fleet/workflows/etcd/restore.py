@@ -224,11 +224,9 @@ class _Work:
     def _join_one(self, peer: str) -> None:
         run, chosen = self._run, self._plan.chosen
         tokens: Tokens = run.on_hosts([chosen], PHASE, read_cluster_tokens)[chosen].value
-        bare = peer == run.fleet.first_server.name
-        token = Secret(tokens.server.reveal().rpartition("::server:")[2]) if bare else tokens.server
         address = next(str(node.vrack_address) for node in run.fleet.servers if node.name == chosen)
         started = Difference(Operation.CHANGE, "etcd", "no member", f"joins {chosen}")
-        self._change(peer, steps.join_script(address, token), "join the cluster", started, disrupts=True)
+        self._change(peer, steps.join_script(address, tokens.server), "join the cluster", started, disrupts=True)
         self._ready(peer)
 
         def observe() -> None:

@@ -79,6 +79,7 @@ def assert_well(fleet: Fleet) -> None:
     assert fleet.differences() == {}
 
 
+@pytest.mark.exhaustive
 def test_a_snapshot_is_restored_and_the_cluster_is_what_it_was(small: Fleet) -> None:
     """After a restore every object has the UID that it had, what came later is gone and was named, Secrets are readable."""
     with api_client(small, WORKER, ADDRESSES, "a snapshot") as client:
