@@ -23,7 +23,7 @@ class Tokens:
     """
     What a node proves with that it belongs to the cluster.
 
-    The first server gets the bare passwords; the others get the full form ``K10<CA hash>::<user>:<password>``, with
+    The server that begins the cluster gets the bare passwords; those that join it get the full form ``K10<CA hash>::<user>:<password>``, with
     which they also check that the server is the right one.
     """
 
