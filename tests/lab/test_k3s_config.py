@@ -29,7 +29,7 @@ from koprogo_fleet.vault import Vault
 from koprogo_fleet.workflows.artifacts import sha256_of
 from koprogo_fleet.workflows.nornir import open_nornir
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), pytest.mark.exhaustive]
 
 WORKER = "koprogo-worker-1"
 PASSWORD = "canary-of-the-mirror"
@@ -83,7 +83,6 @@ def refused(fleet: Fleet) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.exhaustive
 def test_a_cluster_is_set_up_as_fleet_yaml_says(small: Fleet) -> None:
     """Encryption that cannot be had is said; files are root's alone; what is written is audited, and no value of it."""
     said = " ".join(small.heard.read_text().split())
@@ -154,7 +153,6 @@ def releases(fleet: Fleet, root: Path) -> Iterator[str]:
         yield f"http://{place}"
 
 
-@pytest.mark.exhaustive
 def test_changes_restart_one_server_at_a_time(small: Fleet, tmp_path: Path) -> None:
     """Mirror with credentials, audit, snapshots and the way of the binary change while etcd keeps its quorum."""
     endpoints = Lab(small.lab).up()
@@ -199,7 +197,6 @@ def test_changes_restart_one_server_at_a_time(small: Fleet, tmp_path: Path) -> N
     assert "audit" not in small.on(SERVERS[0], f"grep -v '^#' {paths.CONFIG}")
 
 
-@pytest.mark.exhaustive
 def test_a_binary_with_another_checksum_is_never_put_in_place(small: Fleet, tmp_path: Path) -> None:
     """The node keeps what it has, and the message has both checksums."""
     before = small.on(WORKER, f"sha256sum {paths.BINARY}")
@@ -212,7 +209,6 @@ def test_a_binary_with_another_checksum_is_never_put_in_place(small: Fleet, tmp_
     assert before == small.on(WORKER, f"sha256sum {paths.BINARY}")
 
 
-@pytest.mark.exhaustive
 def test_what_a_cluster_cannot_change_is_refused_in_a_plan(small: Fleet) -> None:
     """Networks and backend are named with the reason; nothing is changed."""
     write(small, network={"pods": "10.98.0.0/16", "services": "10.99.0.0/16"}, flannel_backend="host-gw")
@@ -223,7 +219,6 @@ def test_what_a_cluster_cannot_change_is_refused_in_a_plan(small: Fleet) -> None
     assert "flannel-backend (k3s.flannel_backend) from" in told
 
 
-@pytest.mark.exhaustive
 def test_servers_that_would_disagree_are_named(small: Fleet) -> None:
     """A file beside config.yaml on one server is told with its key and path before anything restarts."""
     write(small)
@@ -236,7 +231,6 @@ def test_servers_that_would_disagree_are_named(small: Fleet) -> None:
     assert "koprogo-cp-1: agent (K3s' default)" in told
 
 
-@pytest.mark.exhaustive
 def test_the_kernel_decides_about_encryption(small: Fleet) -> None:
     """Encryption that fleet.yaml insists on is refused where a kernel cannot, never replaced."""
     write(small, flannel_backend="wireguard-native")

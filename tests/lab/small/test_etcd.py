@@ -21,7 +21,7 @@ from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.ovh import instances
 from koprogo_fleet.vault import Vault
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
 
 WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
 WORKER = WORKERS[0]
@@ -79,7 +79,6 @@ def assert_well(fleet: Fleet) -> None:
     assert fleet.differences() == {}
 
 
-@pytest.mark.exhaustive
 def test_a_snapshot_is_restored_and_the_cluster_is_what_it_was(small: Fleet) -> None:
     """After a restore every object has the UID that it had, what came later is gone and was named, Secrets are readable."""
     with api_client(small, WORKER, ADDRESSES, "a snapshot") as client:
@@ -107,7 +106,6 @@ def test_a_snapshot_is_restored_and_the_cluster_is_what_it_was(small: Fleet) -> 
     assert [one["name"] for one in listed(small) if one["name"].startswith("drill")] == [made["name"]]
 
 
-@pytest.mark.exhaustive
 def test_what_is_no_whole_snapshot_is_refused_before_anything_stops(small: Fleet) -> None:
     """A snapshot that is cut off, empty or unreadable in S3 is found, and not restored; the cluster goes on meanwhile."""
     made = save(small, "harmed")
@@ -143,7 +141,6 @@ def test_what_is_no_whole_snapshot_is_refused_before_anything_stops(small: Fleet
     assert "AccessDenied" in missing.stdout
 
 
-@pytest.mark.exhaustive
 def test_a_restore_that_is_killed_anywhere_is_continued(small: Fleet) -> None:
     """Killed at one record of its journal after another, and continued each time, a restore ends as an undisturbed one."""
     made = save(small, "killed")
@@ -160,7 +157,6 @@ def test_a_restore_that_is_killed_anywhere_is_continued(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_a_lost_quorum_is_repaired_from_the_one_that_is_left(small: Fleet) -> None:
     """Two of three disks gone: the cluster goes on with what the third has, with every object; refused while all is well."""
     refused = small.run("etcd", "repair", "--confirm", "koprogo")
@@ -179,7 +175,6 @@ def test_a_lost_quorum_is_repaired_from_the_one_that_is_left(small: Fleet) -> No
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_a_snapshot_from_before_a_rotation_is_restored_with_its_own_token(small: Fleet) -> None:
     """The token of the snapshot's day is taken from Vault, and is the cluster's, and Vault's newest, afterwards."""
     made = save(small, "old-token")
@@ -198,7 +193,6 @@ def test_a_snapshot_from_before_a_rotation_is_restored_with_its_own_token(small:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_a_cluster_is_restored_from_nothing(small: Fleet) -> None:
     """All machines gone, the bucket and Vault left: a new fleet becomes the old cluster again, object by object."""
     made = save(small, "from-nothing")

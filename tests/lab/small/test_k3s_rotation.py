@@ -19,7 +19,7 @@ from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.vault import Vault
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
 
 WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
 WORKER = WORKERS[0]
@@ -112,7 +112,6 @@ def test_the_server_token(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_the_encryption_keys(small: Fleet) -> None:
     """Every Secret is written with the new key, all servers have it and no other, and none was ever unreadable."""
     before = str(keys(small, SERVERS[0])["activekey"])
@@ -129,7 +128,6 @@ def test_the_encryption_keys(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "step", ["K3s: the shared data", "Token files", "Servers, one by one", "Vault: the new token is"]
 )
@@ -153,7 +151,6 @@ def test_a_killed_rotation_of_the_token_is_gone_on_with(small: Fleet, step: str)
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_the_agent_token(small: Fleet) -> None:
     """Servers and the agent have the new one, and the agent joins with it after a restart."""
     before, _ = stored(small)
@@ -167,7 +164,6 @@ def test_the_agent_token(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_the_certificates(small: Fleet) -> None:
     """Every node's certificates end later than before, and the kubeconfig here is the new one and works."""
     ends = "k3s certificate check 2>&1 | grep -v CertSign | grep -o '20[0-9-]*T[0-9:]*Z\"$' | sort | head -n 1"
@@ -183,7 +179,6 @@ def test_the_certificates(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("stage", ["prepare", "rotate", "reencrypt_active"])
 def test_an_interrupted_rotation_of_the_keys_is_gone_on_with(small: Fleet, stage: str) -> None:
     """Killed while the servers are at different stages, the next run ends what was begun, with the key that was made."""
@@ -213,7 +208,6 @@ def test_an_interrupted_rotation_of_the_keys_is_gone_on_with(small: Fleet, stage
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_a_command_that_reports_an_error_though_it_succeeded(small: Fleet) -> None:
     """What counts is the stage that the servers show, not the exit status of the command (fault case 24)."""
     lying = (
@@ -232,7 +226,6 @@ def test_a_command_that_reports_an_error_though_it_succeeded(small: Fleet) -> No
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_servers_whose_hashes_differ_are_left_alone(small: Fleet) -> None:
     """A configuration that was changed by hand is named, and nothing is restarted or rotated (fault case 24)."""
     config = "/var/lib/rancher/k3s/server/cred/encryption-config.json"
@@ -249,7 +242,6 @@ def test_servers_whose_hashes_differ_are_left_alone(small: Fleet) -> None:
     assert_well(small)
 
 
-@pytest.mark.exhaustive
 def test_no_token_is_seen(small: Fleet) -> None:
     """No token, old or new, is in what commands printed, in a journal, or in a file that others may read."""
     values = [value.reveal().encode() for value in stored(small)[0].values()]

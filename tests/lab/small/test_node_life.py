@@ -23,7 +23,7 @@ from koprogo_fleet.provision.plan import plan
 from koprogo_fleet.ssh.host_keys import make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), pytest.mark.exhaustive]
 
 FIRST, SECOND, THIRD = SERVERS = ("koprogo-cp-1", "koprogo-cp-2", "koprogo-cp-3")
 STAYS, LEAVES = WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
@@ -100,7 +100,6 @@ def test_the_machine_of_the_first_control_plane_is_deleted(small: Fleet) -> None
     assert watched.report.longest_gap < ELECTION_SECONDS, watched.report
 
 
-@pytest.mark.exhaustive
 def test_nothing_is_replaced_while_another_is_down(small: Fleet) -> None:
     """With a member of etcd down, whatever would take another is refused before anything is done, and so without its name."""
     fleet = small
@@ -122,7 +121,6 @@ def test_nothing_is_replaced_while_another_is_down(small: Fleet) -> None:
     assert {} == fleet.differences()
 
 
-@pytest.mark.exhaustive
 def test_the_first_control_plane_is_broken_and_replaced(small: Fleet) -> None:
     """Its machine does not answer, though OVH says ACTIVE: another one takes its place, and the cluster stays itself."""
     fleet = small
@@ -137,7 +135,6 @@ def test_the_first_control_plane_is_broken_and_replaced(small: Fleet) -> None:
     assert watched.report.longest_gap < ELECTION_SECONDS, watched.report
 
 
-@pytest.mark.exhaustive
 def test_a_worker_is_removed_and_joins_again(small: Fleet) -> None:
     """Nothing of K3s stays on its machine, its Node and its password are gone; the next ``provision`` has it join."""
     fleet = small
@@ -154,7 +151,6 @@ def test_a_worker_is_removed_and_joins_again(small: Fleet) -> None:
     assert_whole(fleet, before)
 
 
-@pytest.mark.exhaustive
 def test_a_control_plane_is_reinstalled_by_hand(small: Fleet) -> None:
     """Its disk is new, its name and address are not: what the cluster knew of it goes, and it joins."""
     fleet = small
@@ -183,7 +179,6 @@ class Stranger:
         return key.private_pem, key.public_line
 
 
-@pytest.mark.exhaustive
 def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
     """Its host key is refused, until ``node rebuild`` takes it: OVH shows another instance than the one with the known key."""
     fleet = small
@@ -204,7 +199,6 @@ def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
     assert_whole(fleet, before)
 
 
-@pytest.mark.exhaustive
 def test_a_removed_member_is_named_and_rebuilt(small: Fleet) -> None:
     """K3s does not start with the data of a member that was removed; ``provision`` names the way out, which works."""
     fleet = small

@@ -15,7 +15,7 @@ from lab_fleet import Fleet
 
 from koprogo_fleet.core.wait import NotYet, wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800), pytest.mark.exhaustive]  # the first of them provisions
 
 FIRST, PATCH, MINOR, BROKEN = "v1.33.4+k3s1", "v1.33.5+k3s1", "v1.34.1+k3s1", "v1.34.2+k3s1"
 WORKERS = ("koprogo-worker-1", "koprogo-worker-2")
@@ -150,7 +150,6 @@ def test_the_status_tells_of_every_node(small: Fleet) -> None:
     assert found["snapshot"]["rpo_hours"] > 0
 
 
-@pytest.mark.exhaustive
 def test_killed_and_blocked_it_is_continued(small: Fleet) -> None:
     """
     Killed while a server is switched, the next run goes on there; a budget that holds a pod stops it with the reason.
@@ -183,7 +182,6 @@ def test_killed_and_blocked_it_is_continued(small: Fleet) -> None:
     assert_whole(fleet, MINOR)
 
 
-@pytest.mark.exhaustive
 def test_a_node_that_does_not_come_back_is_rolled_back(small: Fleet) -> None:
     """A release that does not start stops the upgrade at the first server, which has the former one again; all is well."""
     fleet = small
@@ -210,7 +208,6 @@ def test_a_node_that_does_not_come_back_is_rolled_back(small: Fleet) -> None:
     assert {} == fleet.differences()
 
 
-@pytest.mark.exhaustive
 def test_a_fleet_that_is_not_whole_is_left_alone(small: Fleet) -> None:
     """One of three down, an alarm, a member of no server: no node is taken away, and each has its repair named."""
     fleet, third = small, SERVERS[2]
