@@ -212,7 +212,9 @@ def test_answers_that_are_not_vaults(status: HTTPStatus, error: type[VaultError]
 def test_write_whose_answer_was_lost() -> None:
     """A write that was done though its answer was lost is found to be done, not called a conflict."""
     conflict = b'{"errors": ["check-and-set parameter did not match the current version"]}'
-    ours = b'{"data": {"data": {"a": "1"}, "metadata": {"version": 4}}}'
+    ours = (
+        b'{"data": {"data": {"a": "1"}, "metadata": {"version": 4, "created_time": "2026-01-02T03:04:05.678901234Z"}}}'
+    )
     script = [(HTTPStatus.BAD_GATEWAY, b""), (HTTPStatus.BAD_REQUEST, conflict), (HTTPStatus.OK, ours)]
 
     with serving(script) as address, Vault(address, Secret("t"), patience=5) as vault:
@@ -222,7 +224,9 @@ def test_write_whose_answer_was_lost() -> None:
 def test_conflict_after_a_lost_answer() -> None:
     """If somebody else's values are there instead, it is a conflict all the same."""
     conflict = b'{"errors": ["check-and-set parameter did not match the current version"]}'
-    theirs = b'{"data": {"data": {"a": "2"}, "metadata": {"version": 4}}}'
+    theirs = (
+        b'{"data": {"data": {"a": "2"}, "metadata": {"version": 4, "created_time": "2026-01-02T03:04:05.678901234Z"}}}'
+    )
     script = [(HTTPStatus.BAD_GATEWAY, b""), (HTTPStatus.BAD_REQUEST, conflict), (HTTPStatus.OK, theirs)]
 
     with serving(script) as address, Vault(address, Secret("t"), patience=5) as vault, pytest.raises(VaultConflict):
