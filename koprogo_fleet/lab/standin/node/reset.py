@@ -72,13 +72,13 @@ def cluster_reset(settings: Settings, values: Values, environment: Mapping[str, 
     try:
         etcd.start_alone()
         time.sleep(CHECK_SECONDS)
+        if len(members := etcd.members()) > 1:  # before our certificates are of the cluster in the snapshot
+            raise KubernetesError(f"etcd still has {len(members)} members")
         _take_shared(layout, etcd, password)
         authorities = Pki(layout)
         authorities.issue_all(settings)
         agent = settings.agent_token.password if settings.agent_token else password
         pki.write_tokens(settings, password.reveal(), agent.reveal(), authorities.server.certificate_pem)
-        if (members := etcd.members()) and len(members) > 1:
-            raise KubernetesError(f"etcd still has {len(members)} members")
     finally:
         etcd.child.stop()
     log.info(DONE)
