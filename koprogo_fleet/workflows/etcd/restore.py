@@ -37,6 +37,7 @@ from koprogo_fleet.workflows.etcd.listing import read_back
 from koprogo_fleet.workflows.etcd.plan import RESTORE, ResetPlan, is_past_reset, look
 from koprogo_fleet.workflows.etcd.runs import s3_of, server_token, token_path, url_for
 from koprogo_fleet.workflows.phases.claim import claim_hosts
+from koprogo_fleet.workflows.phases.standing import forget_password
 from koprogo_fleet.workflows.run import Phase, run_phases
 from koprogo_tasks import check_claim, etcd_change, etcd_look, k3s_ready, read_cluster_tokens, read_kubeconfig
 
@@ -251,6 +252,12 @@ class _Work:
             run.listener(Note(f"not started again, for they cannot be reached: {', '.join(plan.silent)}"))
         if not plan.agents:
             return
+        if (
+            plan.kind == RESTORE
+        ):  # the snapshot may be older than the machines: it knows the passwords of those before them
+            with run.cluster() as (cluster, _):
+                for name in plan.agents:
+                    forget_password(cluster, name)
         tokens: Tokens = run.on_hosts([plan.chosen], PHASE, read_cluster_tokens)[plan.chosen].value
         again = Difference(Operation.CHANGE, "service k3s-agent", "of the former cluster", "started again")
         script = steps.agent_script(tokens.agent)

@@ -95,4 +95,9 @@ def forget_former_lives(run: Context, names: Collection[str]) -> None:
 def forget_node(cluster: Cluster, name: str) -> None:
     """Delete a Node, and K3s' password of it: K3s does so by itself, but late, and rejects the next of its name until then."""
     cluster.delete("v1", "Node", name)
+    forget_password(cluster, name)
+
+
+def forget_password(cluster: Cluster, name: str) -> None:
+    """Delete K3s' password of a node: the next machine that joins by its name, with the cluster's token, is given it."""
     cluster.delete("v1", "Secret", f"{name}.node-password.k3s", "kube-system")
