@@ -20,6 +20,7 @@ TESTS = (
     "tests/unit",
 )  # the longest first
 SIDE_BY_SIDE = ("-n3", "--dist=loadfile", "--no-loadscope-reorder")  # most of them wait, for nodes and for deadlines
+LABS_SIDE_BY_SIDE = ("-n2", *SIDE_BY_SIDE[1:])  # three labs at once are more than two cores can bear
 MYPY_CACHE = Path("~/.cache/koprogo-fleet/mypy").expanduser()  # outlives the checkout: CI has a fresh one each time
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -73,7 +74,9 @@ def tests(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Run all tests on the lab, with every fault of docs/reference/faults.md; and every case of which CI runs a sample."""
     install(session, "test")
-    session.run("pytest", "--durations=25", *SIDE_BY_SIDE, "tests/lab", "--ignore=tests/lab/soak", *session.posargs)
+    session.run(
+        "pytest", "--durations=25", *LABS_SIDE_BY_SIDE, "tests/lab", "--ignore=tests/lab/soak", *session.posargs
+    )
     session.run("pytest", "--durations=25", *SIDE_BY_SIDE, "tests/contract", "-m", "exhaustive", *session.posargs)
 
 
