@@ -11,6 +11,7 @@ from nornir.core.task import Result, Task
 from ssh_fleet import ssh_fleet
 
 from koprogo_fleet.core.errors import Interrupted
+from koprogo_fleet.core.events import Note
 from koprogo_fleet.runner.runner import FleetRunner
 from koprogo_fleet.ssh.connection import session_for
 
@@ -23,10 +24,16 @@ def command(task: Task, line: str) -> Result:
     return Result(task.host, changed=True)
 
 
+def tell(event: object) -> None:
+    """Tell of what the runner does about a signal."""
+    if isinstance(event, Note):
+        print(event.text, flush=True)  # noqa: T201 - the test waits for it
+
+
 def main(directory: str, user: str, known_as: str, port: str, line: str) -> int:
     """Exit as the command line does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # even where the tests themselves run with it ignored
-    runner = FleetRunner(num_workers=2)
+    runner = FleetRunner(num_workers=2, listener=tell)
     ports = {f"host-{number}": int(port) for number in range(1, 5)}
     try:
         ssh_fleet(runner, Path(directory), user, known_as, ports).run(task=command, line=line)
