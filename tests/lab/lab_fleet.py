@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ class Fleet:
         self.hear(done.stdout + done.stderr)
         return done
 
+    def timed(self, what: str, *arguments: str) -> str:
+        """Run a command that must succeed, print how long it took, and return what it said."""
+        start = time.monotonic()
+        done = self.run(*arguments, timeout=1500)
+        print(f"{what}: {time.monotonic() - start:.0f} s")  # noqa: T201 - a figure for the benchmarks
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
     def hear(self, text: str) -> None:
         """Keep what a command printed."""
         with self.heard.open("a", encoding="utf-8") as file:
@@ -116,6 +125,10 @@ class Fleet:
         assert done.returncode == 0, done.stdout + done.stderr
 
         return done.stdout
+
+    def uid(self) -> str:
+        """Return the uid of the namespace kube-system: another cluster has another."""
+        return self.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
 
     def instance_id(self, host: str) -> str:
         """Return the id of a node's instance."""

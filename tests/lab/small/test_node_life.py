@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from api_client import api_client
@@ -32,11 +31,6 @@ ELECTION_SECONDS = 20.0
 """Etcd's election timeout is 5 s (K3s' own), and a vote may be split; a request that hung at the time is given up after 10 s."""
 
 
-def uid(fleet: Fleet) -> str:
-    """Return the uid of the namespace kube-system: another cluster has another."""
-    return fleet.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
-
-
 def nodes(fleet: Fleet) -> set[str]:
     """Return the names of the nodes that are Ready."""
     items = json.loads(fleet.kubectl("get", "nodes", "-o", "json"))["items"]
@@ -56,7 +50,7 @@ def shown(fleet: Fleet, host: str) -> presence.Presence:
 def assert_whole(fleet: Fleet, before: str) -> None:
     """Assert that the cluster is the one *before*, with three voters, that nobody founds, and that nothing is to be done."""
     found = [shown(fleet, server) for server in SERVERS]
-    assert before == uid(fleet)
+    assert before == fleet.uid()
     assert 1 == len({item.cluster for item in found})
     assert [set(SERVERS)] * 3 == [{m.name.rpartition("-")[0] for m in item.members if not m.learner} for item in found]
     assert [False] * 3 == [item.founds for item in found]
@@ -76,24 +70,16 @@ def until_gone(fleet: Fleet, instance_id: str) -> None:
     wait_for("the instance to be gone", look, seconds=60)
 
 
-def timed(fleet: Fleet, what: str, *command: str) -> None:
-    """Run a command that must succeed, and print how long it took."""
-    start = time.monotonic()
-    done = fleet.run(*command, timeout=900)
-    print(f"{what}: {time.monotonic() - start:.0f} s")  # noqa: T201 - a figure for the note
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_machine_of_the_first_control_plane_is_deleted(small: Fleet) -> None:
     """A plain ``provision`` has a new one join the cluster that there is; the API answers all the time."""
     fleet = small
-    before = uid(fleet)
+    before = fleet.uid()
 
     with api_client(fleet, STAYS, ADDRESSES[1:], "the loss and return of the first control plane") as watched:
         instance = fleet.instance_id(FIRST)
         delete_instance(fleet.api, instance)
         until_gone(fleet, instance)
-        timed(fleet, "first control plane healed by provision", "provision", "--yes")
+        fleet.timed("first control plane healed by provision", "provision", "--yes")
 
     assert_whole(fleet, before)
     assert watched.report.requests > 100
@@ -124,11 +110,11 @@ def test_nothing_is_replaced_while_another_is_down(small: Fleet) -> None:
 def test_the_first_control_plane_is_broken_and_replaced(small: Fleet) -> None:
     """Its machine does not answer, though OVH says ACTIVE: another one takes its place, and the cluster stays itself."""
     fleet = small
-    before, instance = uid(fleet), fleet.instance_id(FIRST)
+    before, instance = fleet.uid(), fleet.instance_id(FIRST)
 
     with api_client(fleet, STAYS, ADDRESSES[1:], "the replacement of the first control plane") as watched:
         fleet.machines.kill(instance)
-        timed(fleet, "node replace of a dead control plane", "node", "replace", FIRST, "--confirm", FIRST, "--yes")
+        fleet.timed("node replace of a dead control plane", "node", "replace", FIRST, "--confirm", FIRST, "--yes")
 
     assert_whole(fleet, before)
     assert instance != fleet.instance_id(FIRST)
@@ -138,23 +124,23 @@ def test_the_first_control_plane_is_broken_and_replaced(small: Fleet) -> None:
 def test_a_worker_is_removed_and_joins_again(small: Fleet) -> None:
     """Nothing of K3s stays on its machine, its Node and its password are gone; the next ``provision`` has it join."""
     fleet = small
-    before = uid(fleet)
+    before = fleet.uid()
 
-    timed(fleet, "worker removed", "node", "remove", LEAVES, "--confirm", LEAVES, "--yes")
+    fleet.timed("worker removed", "node", "remove", LEAVES, "--confirm", LEAVES, "--yes")
 
     assert {*SERVERS, STAYS} == nodes(fleet)
     assert f"{LEAVES}.node-password.k3s" not in fleet.kubectl("get", "secret", "-n", "kube-system", "-o", "name")
     assert not shown(fleet, LEAVES).remains
     assert "" == fleet.on(LEAVES, "pgrep -fa 'kubelet|containerd' || true; ip -o link show cni0 2>/dev/null || true")
 
-    timed(fleet, "worker joined again", "provision", "--yes")
+    fleet.timed("worker joined again", "provision", "--yes")
     assert_whole(fleet, before)
 
 
 def test_a_control_plane_is_reinstalled_by_hand(small: Fleet) -> None:
     """Its disk is new, its name and address are not: what the cluster knew of it goes, and it joins."""
     fleet = small
-    before, instance = uid(fleet), fleet.instance_id(SECOND)
+    before, instance = fleet.uid(), fleet.instance_id(SECOND)
     image = catalogue.find("image", "Debian 12", catalogue.list_images(fleet.api, "GRA11"), "GRA11")
     reinstall_instance(fleet.api, instance, image.id)
 
@@ -164,7 +150,7 @@ def test_a_control_plane_is_reinstalled_by_hand(small: Fleet) -> None:
             raise NotYet(status)
 
     wait_for("the instance to be ACTIVE", look, seconds=120)
-    timed(fleet, "control plane rebuilt", "node", "rebuild", SECOND, "--confirm", SECOND, "--yes")
+    fleet.timed("control plane rebuilt", "node", "rebuild", SECOND, "--confirm", SECOND, "--yes")
 
     assert_whole(fleet, before)
     assert instance == fleet.instance_id(SECOND)
@@ -182,7 +168,7 @@ class Stranger:
 def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
     """Its host key is refused, until ``node rebuild`` takes it: OVH shows another instance than the one with the known key."""
     fleet = small
-    before, instance = uid(fleet), fleet.instance_id(LEAVES)
+    before, instance = fleet.uid(), fleet.instance_id(LEAVES)
     delete_instance(fleet.api, instance)
     until_gone(fleet, instance)
     wanted = load_fleet(fleet.inventory / "fleet.yaml")
@@ -191,7 +177,7 @@ def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
         apply(plan(wanted, observe(fleet.api, wanted, vault), key), fleet.api, Stranger(), keeper=vault)
 
     refused = fleet.run("provision", "--yes")
-    timed(fleet, "machine made by hand taken in", "node", "rebuild", LEAVES, "--confirm", LEAVES, "--yes")
+    fleet.timed("machine made by hand taken in", "node", "rebuild", LEAVES, "--confirm", LEAVES, "--yes")
 
     assert 2 == refused.returncode
     assert "host key" in refused.stdout + refused.stderr
@@ -202,7 +188,7 @@ def test_a_machine_that_was_made_by_hand(small: Fleet) -> None:
 def test_a_removed_member_is_named_and_rebuilt(small: Fleet) -> None:
     """K3s does not start with the data of a member that was removed; ``provision`` names the way out, which works."""
     fleet = small
-    before = uid(fleet)
+    before = fleet.uid()
     fleet.kubectl("annotate", "node", THIRD, "etcd.k3s.cattle.io/remove=true")
 
     def look() -> None:
@@ -212,7 +198,7 @@ def test_a_removed_member_is_named_and_rebuilt(small: Fleet) -> None:
 
     wait_for("K3s to refuse", look, seconds=120)
     stopped = fleet.run("provision", "--yes")
-    timed(fleet, "removed control plane rebuilt", "node", "rebuild", THIRD, "--confirm", THIRD, "--yes")
+    fleet.timed("removed control plane rebuilt", "node", "rebuild", THIRD, "--confirm", THIRD, "--yes")
 
     assert 2 == stopped.returncode
     assert f"node rebuild {THIRD}" in " ".join((stopped.stdout + stopped.stderr).split())
