@@ -43,7 +43,7 @@ class Api:
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return an object or a list, or None."""
-        answer = self._session.get(f"{self._server}{path}", timeout=10)
+        answer = self._session.get(f"{self._server}{path}", timeout=60)
         return dict(answer.json()) if answer.ok else None
 
     def patch(self, path: str, body: object, kind: str = APPLY) -> None:

@@ -28,7 +28,7 @@ def documented_link() -> Callable[[str, str], Resource]:
 
 def sh(script: bytes) -> subprocess.CompletedProcess[bytes]:
     """Run a script as converge does."""
-    return subprocess.run(["sh", "-s"], input=script, capture_output=True, check=False, timeout=20)
+    return subprocess.run(["sh", "-s"], input=script, capture_output=True, check=False, timeout=60)
 
 
 def decide(resource: Resource) -> Decision:

@@ -152,7 +152,7 @@ class Cloud:
     def fault(self, kind: str, method: str = "*", path: str = "*", **more: float) -> None:
         """Make a later call fail; see :mod:`koprogo_fleet.lab.ovh_api.faults`."""
         body = {"kind": kind, "method": method, "path": path, **more}
-        response = requests.post(self.url.replace("/1.0", "/lab/faults"), json=body, timeout=5)
+        response = requests.post(self.url.replace("/1.0", "/lab/faults"), json=body, timeout=60)
         assert response.status_code == 200, response.text
 
     def requests(self, method: str | None = None) -> list[dict[str, Any]]:

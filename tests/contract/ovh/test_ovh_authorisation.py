@@ -52,7 +52,7 @@ def application(cloud: Cloud) -> OvhCredentials:
 
 def agree(link: str, decision: str = "validate", **more: str) -> None:
     """Do what a person does in the browser."""
-    assert requests.post(link, data={"decision": decision, **more}, timeout=5).ok
+    assert requests.post(link, data={"decision": decision, **more}, timeout=60).ok
 
 
 def granted(cloud: Cloud, rules: Sequence[AccessRule], **more: str) -> OvhCredentials:
@@ -130,7 +130,7 @@ def test_python_ovh_asks_for_a_key(cloud: Cloud) -> None:
     assert "pendingValidation" == answer["state"]
     with pytest.raises(ovh.exceptions.APIError, match="This credential is not valid"):
         client.get("/me")
-    assert "GET /me" in requests.get(answer["validationUrl"], timeout=5).text
+    assert "GET /me" in requests.get(answer["validationUrl"], timeout=60).text
     agree(answer["validationUrl"])
     assert "lab" == client.get("/me")["nichandle"]
     with pytest.raises(ovh.exceptions.APIError, match="This call has not been granted"):
@@ -151,7 +151,7 @@ def test_python_ovh_asks_for_a_key(cloud: Cloud) -> None:
     details = dict.fromkeys(("description", "roles", "user"), (str, list, dict, python_ovh.NOTHING))
     shape = {**details, "account": str, "method": str, "identities": [str], "allowedRoutes": [RULE]}
     python_ovh.check(client.get("/auth/details"), shape)
-    assert requests.get(answer["validationUrl"], timeout=5).status_code == 404
+    assert requests.get(answer["validationUrl"], timeout=60).status_code == 404
 
 
 def test_authorise_waits_for_the_person(cloud: Cloud) -> None:

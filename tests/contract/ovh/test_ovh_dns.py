@@ -18,7 +18,7 @@ RECORD = {"id": int, "zone": str, "subDomain": str, "fieldType": str, "target": 
 def answered(cloud: Cloud) -> dict[str, str]:
     """Return what the zone's name servers answer, by name."""
     url = cloud.url.replace("/1.0", f"/lab/dns/{ZONE}")
-    return {item["subDomain"]: item["target"] for item in requests.get(url, timeout=5).json()}
+    return {item["subDomain"]: item["target"] for item in requests.get(url, timeout=60).json()}
 
 
 def test_dns_record_life(cloud: Cloud) -> None:

@@ -141,7 +141,7 @@ def test_services_are_added_over_http(cloud: Cloud) -> None:
     server = {"kind": "dedicated-server", "name": SERVER, "ip": "198.51.100.7", "public_mac": "a", "vrack_mac": "b"}
 
     statuses = [
-        requests.post(url, json=body, timeout=5).status_code
+        requests.post(url, json=body, timeout=60).status_code
         for body in (server, server, {"kind": "vrack", "name": "pn-2"}, {"kind": "vrack"}, {"kind": "yacht"})
     ]
 

@@ -46,7 +46,7 @@ def stored(cloud: Cloud) -> list[tuple[str, str, str, int]]:
 
 def published(cloud: Cloud) -> list[tuple[str, str]]:
     """Return what name servers answer, the marks left out."""
-    answer = requests.get(cloud.url.replace("/1.0", f"/lab/dns/{ZONE}"), timeout=5).json()
+    answer = requests.get(cloud.url.replace("/1.0", f"/lab/dns/{ZONE}"), timeout=60).json()
     names = ((item["subDomain"], item["fieldType"]) for item in answer)
     return sorted(item for item in names if not item[0].startswith("_unpublished"))
 

@@ -16,7 +16,7 @@ ALICE = User("k-alice", uid=4242, groups=("games", "k-ops"), login_shell="/bin/s
 def make_key(directory: Path, name: str) -> str:
     """Return a new public key, as in a .pub file."""
     path = directory / name
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True, timeout=20)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True, timeout=60)
     return path.with_suffix(".pub").read_text(encoding="ascii").strip()
 
 

@@ -158,4 +158,4 @@ def test_archive_that_is_none(node: PrivateNode, tmp_path: Path) -> None:
 
 def test_curl_is_there() -> None:
     """The tests above mean something: this machine has curl."""
-    assert 0 == subprocess.run(["curl", "--version"], capture_output=True, check=False, timeout=10).returncode
+    assert 0 == subprocess.run(["curl", "--version"], capture_output=True, check=False, timeout=60).returncode

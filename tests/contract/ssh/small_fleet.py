@@ -160,7 +160,7 @@ class Runs:
 
     def close(self) -> None:
         """End."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -45,11 +45,11 @@ def dropped(sshd: Sshd) -> Iterator[None]:
     hook = "type filter hook input priority 0"
     rules = f"{hook}\n tcp dport {port} drop\n tcp sport {port} drop\n"
     command = ["nft", f"table inet {table} {{\n chain input {{\n {rules} }}\n }}"]
-    subprocess.run(command, check=True, timeout=10)
+    subprocess.run(command, check=True, timeout=60)
     try:
         yield
     finally:
-        subprocess.run(["nft", "delete", "table", "inet", table], check=True, timeout=10)
+        subprocess.run(["nft", "delete", "table", "inet", table], check=True, timeout=60)
 
 
 def lose(session: Session, silence: AbstractContextManager[None], stdin: bytes = b"") -> float:
@@ -150,5 +150,5 @@ def test_reset(session: Session, sshd: Sshd) -> None:
     with pytest.raises(SessionLost, match="ended in the middle of a command"):
         session.run("sleep 60", timeout=50)
 
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 40
     timer.join()

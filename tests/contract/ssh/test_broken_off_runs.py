@@ -144,7 +144,7 @@ def test_an_upload_that_was_overtaken_never_gets_its_name(places: dict[str, Plac
     local, remote = tmp_path / "local", tmp_path / "remote"
     local.write_text("new")
     remote.write_text("old")
-    ours = guard(session.run("sh -s", stdin=claim_script("run-a"), timeout=10).stdout.decode())
+    ours = guard(session.run("sh -s", stdin=claim_script("run-a"), timeout=60).stdout.decode())
     overtaken = f"{ours}[ -e {tmp_path}/begun ] || {{ touch {tmp_path}/begun; echo 9 run-b >{DIRECTORY}/fence; }}\n"
 
     for before in (overtaken, ours):
@@ -170,9 +170,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of 32 kB."""
     path = tmp_path / "small"
     path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", path], check=True, timeout=10)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", path], check=True, timeout=60)
     yield path
-    subprocess.run(["umount", "--lazy", path], check=True, timeout=10)
+    subprocess.run(["umount", "--lazy", path], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(("record", "there"), [(4, set()), (8, {"settings", "in-use"})])
@@ -200,9 +200,9 @@ def test_a_claim_waits_for_what_a_killed_run_left_going(places: dict[str, Place]
     """What a node was told by a run that is gone comes to its end before the next run has the node."""
     nornir = nornir_of({NODES[0]: places[NODES[0]]})
     session = session_for(nornir.inventory.hosts[NODES[0]], nornir.config)
-    claimed = session.run("sh -s", stdin=claim_script("killed"), timeout=10).stdout.decode()
+    claimed = session.run("sh -s", stdin=claim_script("killed"), timeout=60).stdout.decode()
     script = f"{guard(claimed)}\ntouch {tmp_path}/begun; sleep 3; echo killed >{tmp_path}/who\n"
-    left = threading.Thread(target=lambda: session.run("sh -s", stdin=script.encode(), timeout=20))
+    left = threading.Thread(target=lambda: session.run("sh -s", stdin=script.encode(), timeout=60))
     left.start()
     wait_for("it has begun", lambda: _there(tmp_path / "begun"), seconds=10, interval=0.05)
     begin = time.monotonic()

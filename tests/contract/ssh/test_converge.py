@@ -203,9 +203,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of 64 kB."""
     path = tmp_path / "small"
     path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path], check=True, timeout=10)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", path], check=True, timeout=60)
     yield path
-    subprocess.run(["umount", path], check=True, timeout=10)
+    subprocess.run(["umount", path], check=True, timeout=60)
 
 
 def test_full_disk_is_named_and_the_old_file_stays(nornir: Nornir, small_disk: Path) -> None:

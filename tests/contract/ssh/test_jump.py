@@ -79,7 +79,7 @@ def test_dead_jump_connection_is_not_lent(behind: Login, bastion: Sshd, number: 
     try:
         begin = time.monotonic()
         second = connect(behind)
-        assert time.monotonic() - begin < 15
+        assert time.monotonic() - begin < 60
         assert second.run("echo on", timeout=60).stdout == b"on\n"
         assert not first.is_alive()
         second.close()
@@ -152,7 +152,7 @@ def test_jump_dies_in_the_middle(behind: Login, bastion: Sshd) -> None:
     with pytest.raises(SessionLost, match="ended in the middle"):
         session.run("sleep 60", timeout=50)
 
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 40
     session.close()
 
 

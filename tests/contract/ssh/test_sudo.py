@@ -37,7 +37,7 @@ class Person:
         """Write the sudoers file; %u stands for the user."""
         draft = self.sshd.log.parent / "sudoers"
         draft.write_text("".join(f"{line.replace('%u', self.name)}\n" for line in lines), encoding="utf-8")
-        subprocess.run(["visudo", "-cqf", draft], check=True, timeout=10)
+        subprocess.run(["visudo", "-cqf", draft], check=True, timeout=60)
         draft.chmod(0o440)
         shutil.copy(draft, self.sudoers)
 

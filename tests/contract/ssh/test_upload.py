@@ -65,7 +65,7 @@ def test_progress(session: Session, artefact: tuple[Path, str], tmp_path: Path) 
     other = tmp_path / "other"
     with pytest.raises(KeyboardInterrupt):
         push_file(session, local, str(other), mode="0644", sha256=sha256, timeout=60, progress=stop)
-    assert session.run("echo on", timeout=20).stdout == b"on\n"
+    assert session.run("echo on", timeout=60).stdout == b"on\n"
     assert not other.exists()
 
 
@@ -93,7 +93,7 @@ def test_no_space_is_found_before(session: Session, tmp_path: Path) -> None:
         push_file(session, local, str(tmp_path / "remote"), mode="0644", sha256="0" * 64, timeout=60)
 
     assert caught.value.cause == "the disk is full"
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 60
 
 
 def test_lost_upload_leaves_the_old_file(sshd: Sshd, session: Session, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_node_that_does_not_trust_the_authority_yet(trusting: Sshd, sshd: Sshd
 
     session = connect(replace(sshd.login, certificate=ours.with_name(f"{ours.name}-cert.pub")))
 
-    assert b"in\n" == session.run("echo in", timeout=10).stdout
+    assert b"in\n" == session.run("echo in", timeout=60).stdout
     session.close()
 
 

@@ -130,7 +130,7 @@ def test_a_node_from_its_first_boot(signing: Signatures, tmp_path: Path) -> None
     with certified_sshd(tmp_path, files[USER_CA].strip(), settings) as sshd:
         login = Login(NODE.name, "127.0.0.1", sshd.port, USER, known_hosts.path, private_key_of(FLEET), file_of_ours())
         session = connect(login)
-        assert b"in\n" == session.run("echo in", timeout=10).stdout
+        assert b"in\n" == session.run("echo in", timeout=60).stdout
         session.close()
         with pytest.raises(LoginRefused):
             connect(replace(login, certificate=None))

@@ -88,7 +88,7 @@ def test_our_own_connection(users: SshAuthority, hosts: SshAuthority, sshd: Sshd
 
     session = connect(login)
 
-    assert b"in\n" == session.run("echo in", timeout=10).stdout
+    assert b"in\n" == session.run("echo in", timeout=60).stdout
     session.close()
     with pytest.raises(LoginRefused):
         connect(replace(login, certificate=None))

@@ -201,7 +201,7 @@ def test_a_thousand_hosts_load_in_seconds(tmp_path: Path) -> None:
     begin = time.monotonic()
 
     assert len(_nornir(tmp_path).inventory.hosts) == 1001
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_paths_of_a_jump_host_and_a_certificate_are_absolute_too(tmp_path: Path) -> None:

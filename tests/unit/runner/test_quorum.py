@@ -80,7 +80,7 @@ def test_one_at_a_time() -> None:
     def hold() -> None:
         with guard.disruption("a"):
             inside.set()
-            leave.wait(5)
+            leave.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
@@ -91,7 +91,7 @@ def test_one_at_a_time() -> None:
         guard.disruption("b"),
     ):
         pytest.fail("it was allowed")
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 30
     leave.set()
     thread.join()
     with guard.disruption("b"):
