@@ -181,9 +181,7 @@ def status(
     jobs = schedule_status(fleet.name)
     well = all(job.is_well for job in jobs)
     if as_json:
-        sys.stdout.write(
-            json.dumps({"fleet": fleet.name, "well": well, "jobs": [as_data(job) for job in jobs]}) + "\n"
-        )
+        sys.stdout.write(json.dumps({"fleet": fleet.name, "well": well, "jobs": [as_data(job) for job in jobs]}) + "\n")
     else:
         show_status(fleet.name, jobs)
     raise typer.Exit(EXIT_OK if well else EXIT_NOT_CONVERGED)

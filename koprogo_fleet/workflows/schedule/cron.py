@@ -57,12 +57,12 @@ def _day(text: str, calendar: str) -> str:
     first, _, last = text.partition("..")
     if first not in _DAYS or (last and last not in _DAYS):
         raise _unreadable(calendar)
-    if not last:
-        return str(_DAYS.index(first))
-    end = _DAYS.index(last) or 7
-    if _DAYS.index(first) > end:
+    begin, end = _DAYS.index(first), _DAYS.index(last or first)
+    if last == "Sun" and begin:  # cron's week begins with it, and not every cron calls it 7 as well
+        return f"{begin}-6,0"
+    if begin > end:
         raise _unreadable(calendar)
-    return f"{_DAYS.index(first)}-{end}"
+    return f"{begin}-{end}" if last else str(begin)
 
 
 def _unreadable(calendar: str) -> InputError:
