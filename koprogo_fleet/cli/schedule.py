@@ -80,10 +80,11 @@ def install(
         typer.Option("--print", help="Change nothing; print units, or what another scheduler needs for the same jobs."),
     ] = None,
     image: Annotated[
-        str, typer.Option("--image", help="For --print cronjob: an image that has koprogo-fleet.")
+        str, typer.Option("--image", help="For --print cronjob: an image that has this program.")
     ] = "koprogo-fleet:latest",
     program: Annotated[
-        Path | None, typer.Option("--program", metavar="PATH", help="Where koprogo-fleet is, if not where this one is.")
+        Path | None,
+        typer.Option("--program", metavar="PATH", help="Where the program of the units is, if not where this one is."),
     ] = None,
     root: Root = None,
     inventory: Inventory = DEFAULT_INVENTORY,
@@ -150,7 +151,7 @@ def remove(
     """
     Remove what install has written for the fleet, and nothing else. Shows it and asks; a run that goes on is let end.
 
-    The account koprogo-fleet stays, and its state in /var/lib/koprogo-fleet: the fleet's SSH key and journal are there.
+    The account of the runs stays, and its state in /var/lib/koprogo-fleet: the fleet's SSH key and journal are there.
 
     Example: koprogo-fleet schedule remove --env production
     """

@@ -20,7 +20,7 @@ USER = 65532
 
 HEADER = """\
 kubectl apply -n NAMESPACE -f -, once the namespace has these:
-- an image with koprogo-fleet in it, named by --image
+- an image with this program in it, named by --image
 - the Secret {secret}: a key for each variable that lets one log in (VAULT_ADDR, VAULT_TOKEN, OVH_ENDPOINT, ...)
 - the PersistentVolumeClaim {claim}: inventory/ in it is what --inventory is here, state/ holds SSH key, journal and lock
 The jobs must not run in the cluster that they look after: they could not restore it.

@@ -119,7 +119,10 @@ def plan_install(jobs: Sequence[Job], place: Place, root: Path | None = None) ->
 
     Raises:
         InputError: a file of the same name is somebody else's.
+        MissingRequirement: systemd does not run here.
     """
+    if root is None:
+        systemd.check_running()
     now, wanted = _ours(place.fleet, root), files(jobs, place)
     idle = tuple(path.name for path in wanted if path.suffix == ".timer" and not _is_on(path.name, root))
     changes = differences(now, wanted)
@@ -136,7 +139,10 @@ def plan_remove(fleet: str, root: Path | None = None) -> SchedulePlan:
 
     Raises:
         InputError: a file of the same name is somebody else's.
+        MissingRequirement: systemd does not run here.
     """
+    if root is None:
+        systemd.check_running()
     now = _ours(fleet, root)
     if _others(fleet, root):
         now.pop(SYSUSERS, None)

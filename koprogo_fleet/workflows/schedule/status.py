@@ -52,6 +52,7 @@ def schedule_status(fleet: str) -> tuple[JobStatus, ...]:
     Raises:
         KoprogoError: systemd does not run here, or what was written down cannot be read.
     """
+    systemd.check_running()
     return tuple(_look(fleet, job) for job in JOBS)
 
 

@@ -9,8 +9,26 @@ from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError, KoprogoError, MissingRequirement
 
+BOOTED = Path("/run/systemd/system")
+"""What is there while systemd runs: see sd_booted(3)."""
+
 SECONDS = 90.0
 """After which a program of systemd has hung: it asks a service on the same machine."""
+
+
+def check_running() -> None:
+    """
+    Check that systemd runs this machine, before anything is changed.
+
+    Raises:
+        MissingRequirement: it does not.
+    """
+    if not BOOTED.is_dir():
+        raise MissingRequirement(
+            "systemd does not run on this machine",
+            cause="timers are systemd's",
+            next_step="write into an image with --root, or see --print cronjob and github: for another scheduler",
+        )
 
 
 def check_calendar(expression: str) -> None:
@@ -124,7 +142,7 @@ def _successful(*command: str) -> str:
     if ended.returncode:
         raise KoprogoError(
             f"{' '.join(command[:2])} ended with exit status {ended.returncode}: {_last_line(ended.stderr)}",
-            next_step="where no systemd runs, write into an image with --root, or see --print cronjob and github",
+            next_step="run the same again as root; what is done already stays, and is not done twice",
         )
     return ended.stdout
 

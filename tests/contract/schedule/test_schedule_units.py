@@ -178,6 +178,17 @@ def test_fleets_do_not_touch_each_other(image: Path) -> None:
     assert alone == tree(image)
 
 
+@needs_systemd
+@pytest.mark.skipif(systemd.BOOTED.is_dir(), reason="systemd runs here: it would be installed")
+@pytest.mark.parametrize("command", [("install", "--yes"), ("remove", "--yes"), ("status",)])
+def test_without_a_running_systemd_nothing_is_written(command: tuple[str, ...]) -> None:
+    """Where systemd does not run, each command says so before it does anything."""
+    ended = schedule(*command, "--inventory", str(CHECKOUT / "inventory"), "--env", "lab")
+
+    assert (2, True) == (ended.returncode, "systemd does not run on this machine" in ended.stderr), ended.stderr
+    assert not Path(SYSUSERS).exists()
+
+
 def test_somebody_elses_unit_is_left_alone(image: Path) -> None:
     """A file of the same name that we have not written stops installing and removing."""
     inside(image, SYSTEM_UNITS / "koprogo-fleet-koprogo-drift.timer").write_text("[Timer]\nOnCalendar=daily\n")
