@@ -109,6 +109,13 @@ def provision(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def rotate(session: nox.Session) -> None:
+    """Rotate the secrets that are due; what a schedule does, see docs/howto/scheduled-runs.md."""
+    install(session)
+    session.run("koprogo-fleet", "secrets", "rotate", "--due", *session.posargs)
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the wheel into dist/, and prove that it works outside the checkout."""
     session.install("build", *nox.project.dependency_groups(PYPROJECT, "test"))

@@ -143,8 +143,9 @@ def timer(
     from koprogo_fleet.core.events import ignore
     from koprogo_fleet.core.loader import load_fleet
     from koprogo_fleet.workflows.power import may_switch_off
-    from koprogo_fleet.workflows.power_timer import Hours, here, hours_off, units, write_units
+    from koprogo_fleet.workflows.power_timer import Hours, here, hours_off, units
     from koprogo_fleet.workflows.target import choose
+    from koprogo_fleet.workflows.units import write_files
 
     hours = Hours.parse(off_at, on_at, days)
     choice = choose(target, environment)
@@ -156,7 +157,7 @@ def timer(
         for name, text in made.items():
             sys.stdout.write(f"# {name}\n{text}\n")
     else:
-        for path in write_units(write, made):
+        for path in write_files({write / name: text for name, text in made.items()}):
             sys.stdout.write(f"{path}\n")
         timers = " ".join(name for name in made if name.endswith(".timer"))
         sys.stderr.write(f"Next: systemctl daemon-reload && systemctl enable --now {timers}\n")

@@ -1,13 +1,13 @@
-"""How to log in to OVH, and where that was found: the environment first, then the ``ovh.conf`` files."""
+"""How to log in to OVH, and where that was found: the environment first, with a credentials directory, then the ``ovh.conf`` files."""
 
 from __future__ import annotations
 
 import configparser
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from koprogo_fleet.core.credentials_directory import Variables, variables
 from koprogo_fleet.core.errors import MissingCredentials
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.rate import FAIR, Pace
@@ -63,8 +63,8 @@ def from_environment(
     Raises:
         MissingCredentials: some values are set and others lack, or both ways to log in are set at once.
     """
-    environ = os.environ if environ is None else environ
-    sources = _Sources(environ, files)
+    found_in = variables(environ)
+    sources = _Sources(found_in, files)
     endpoint = sources.find("default", "endpoint")
     section = endpoint.value if endpoint else ""
     found = {name: value for name in (*_SIGNED, *_OAUTH2) if (value := sources.find(section, name))}
@@ -91,7 +91,7 @@ def from_environment(
         consumer_key=_secret(found.get("consumer_key")),
         client_id=_plain(found.get("client_id")),
         client_secret=_secret(found.get("client_secret")),
-        project_id=environ.get(PROJECT_VARIABLE) or None,
+        project_id=found_in.get(PROJECT_VARIABLE) or None,
     )
     return credentials, found[wanted[0]].place
 
@@ -105,8 +105,8 @@ def application_from_environment(
     Raises:
         MissingCredentials: the endpoint, the key or the secret is not set.
     """
-    environ = os.environ if environ is None else environ
-    sources = _Sources(environ, files)
+    found_in = variables(environ)
+    sources = _Sources(found_in, files)
     endpoint = sources.find("default", "endpoint")
     section = endpoint.value if endpoint else ""
     found = {name: value for name in _SIGNED if (value := sources.find(section, name))}
@@ -123,7 +123,7 @@ def application_from_environment(
         application_key=_plain(found.get("application_key")),
         application_secret=_secret(found.get("application_secret")),
         consumer_key=_secret(found.get("consumer_key")),
-        project_id=environ.get(PROJECT_VARIABLE) or None,
+        project_id=found_in.get(PROJECT_VARIABLE) or None,
     )
 
 
@@ -146,7 +146,7 @@ class _Found:
 
 
 class _Sources:
-    def __init__(self, environ: Mapping[str, str], files: Sequence[Path]) -> None:
+    def __init__(self, environ: Variables, files: Sequence[Path]) -> None:
         self._environ = environ
         self._files: list[tuple[Path, configparser.RawConfigParser]] = []
         for file in files:
@@ -163,7 +163,7 @@ class _Sources:
 
     def find(self, section: str, name: str) -> _Found | None:
         if value := self._environ.get(_variable(name)):
-            return _Found(value, f"{_variable(name)} in the environment")
+            return _Found(value, self._environ.place(_variable(name)))
         for path, parser in self._files:
             if value := parser.get(section, name, fallback=None):
                 return _Found(value, f"{name} in {path}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from koprogo_fleet.core.credentials_directory import variables as with_credentials
 from koprogo_fleet.core.errors import InputError, MissingCredentials
 from koprogo_fleet.core.secret import Secret
 
@@ -45,7 +45,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> VaultSetti
         MissingCredentials: an address without a token.
         InputError: the address or the file of the authority cannot be used.
     """
-    variables = os.environ if environment is None else environment
+    variables = with_credentials(environment)
     address = variables.get(ADDRESS, "").strip()
     if not address:
         return None

@@ -5,21 +5,18 @@ from __future__ import annotations
 import getpass
 import os
 import re
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from koprogo_fleet.core.errors import InputError, MissingRequirement
-from koprogo_fleet.core.files import write_atomically
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.paths import STATE_VARIABLE
+from koprogo_fleet.workflows.units import installed_program, unit_word
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 CREDENTIALS = "/etc/koprogo-fleet/{fleet}.env"
 
 _DAY_MINUTES = 24 * 60
-_PLAIN = re.compile(r"[\w@+=:,./-]+")
 
 SERVICE = """\
 [Unit]
@@ -96,12 +93,8 @@ def here(options: Sequence[str]) -> Here:
     Raises:
         MissingRequirement: the program is not installed where anybody would find it.
     """
-    places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    program = shutil.which("koprogo-fleet", path=places)
-    if program is None:
-        raise MissingRequirement("a unit could not start this program: it is not on the PATH")
     kept = {name: os.environ[name] for name in (STATE_VARIABLE,) if name in os.environ}
-    return Here(str(Path(program).absolute()), tuple(options), str(Path.cwd()), getpass.getuser(), kept)
+    return Here(str(installed_program()), tuple(options), str(Path.cwd()), getpass.getuser(), kept)
 
 
 def units(fleet: str, hours: Hours, place: Here, *, shelve: bool = False) -> dict[str, str]:
@@ -109,7 +102,7 @@ def units(fleet: str, hours: Hours, place: Here, *, shelve: bool = False) -> dic
     made = {}
     for word, minutes, more in (("off", hours.off, ("--shelve",) if shelve else ()), ("on", hours.on, ())):
         name = f"koprogo-fleet-{fleet}-power-{word}"
-        command = " ".join(map(_word, (place.program, "power", word, *place.options, *more)))
+        command = " ".join(map(unit_word, (place.program, "power", word, *place.options, *more)))
         made[f"{name}.service"] = SERVICE.format(
             fleet=fleet,
             word=word,
@@ -117,7 +110,7 @@ def units(fleet: str, hours: Hours, place: Here, *, shelve: bool = False) -> dic
             folder=place.folder.replace("%", "%%"),
             credentials=CREDENTIALS.format(fleet=fleet),
             environment="".join(
-                f"Environment={_word(f'{key}={value}')}\n" for key, value in sorted(place.variables.items())
+                f"Environment={unit_word(f'{key}={value}')}\n" for key, value in sorted(place.variables.items())
             ),
             command=command,
         )
@@ -125,18 +118,6 @@ def units(fleet: str, hours: Hours, place: Here, *, shelve: bool = False) -> dic
             fleet=fleet, word=word, time=_clock(minutes), calendar=hours.calendar(minutes)
         )
     return made
-
-
-def write_units(directory: Path, made: Mapping[str, str]) -> tuple[Path, ...]:
-    """
-    Write the units; return their paths.
-
-    Raises:
-        MissingRequirement: one cannot be written.
-    """
-    for name, text in made.items():
-        write_atomically(directory / name, text)
-    return tuple(directory / name for name in made)
 
 
 def hours_off(hours: Hours) -> float:
@@ -177,11 +158,3 @@ def _days(text: str) -> tuple[int, ...]:
         length = (WEEK.index(last) - start) % len(WEEK) if dots else 0
         days |= {(start + step) % len(WEEK) for step in range(length + 1)}
     return tuple(sorted(days))
-
-
-def _word(text: str) -> str:
-    """Quote one word of a command line, or an assignment, for systemd."""
-    escaped = text.replace("%", "%%")
-    if _PLAIN.fullmatch(escaped):
-        return escaped
-    return '"' + escaped.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$") + '"'

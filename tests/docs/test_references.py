@@ -20,7 +20,7 @@ from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.secrets.model import SecretsFile
 
 TABLES: dict[str, type[BaseModel]] = {"fleet": Fleet, "secrets": SecretsFile, "releases": Releases}
-VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+")
+VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+|CREDENTIALS_DIRECTORY")
 INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
 """What runs on the lab's nodes: its variables are set by the lab, never by people."""
 
