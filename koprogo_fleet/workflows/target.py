@@ -120,7 +120,7 @@ def open_target(choice: Choice, listener: Listener, lab_name: str | None = None)
             choice.reason,
             choice.environment,
             choice.credentials,
-            _vault_of_the_environment(),
+            vault_of_the_environment(),
             k3s=lambda fleet: k3s_binary(fleet.k3s, listener),
             images=tuple,
         )
@@ -135,7 +135,7 @@ def open_cloud(choice: Choice, listener: Listener, lab_name: str | None = None) 
         MissingRequirement: the lab needs something that this machine lacks.
     """
     if choice.credentials is not None:
-        return CloudTarget(choice.kind, choice.credentials, _vault_of_the_environment)
+        return CloudTarget(choice.kind, choice.credentials, vault_of_the_environment)
     from koprogo_fleet.lab.lab import Lab
 
     endpoints = Lab(lab_name or _default_lab()).up(listener)
@@ -187,7 +187,13 @@ def _vault_of_the_lab(endpoints: LabEndpoints) -> VaultSettings:
     return VaultSettings.with_token(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
 
 
-def _vault_of_the_environment() -> VaultSettings:
+def vault_of_the_environment() -> VaultSettings:
+    """
+    Return the Vault that the environment names.
+
+    Raises:
+        MissingCredentials: it names none, or no way to log in.
+    """
     vault = vault_settings.from_environment()
     if vault is None:
         raise MissingCredentials(
