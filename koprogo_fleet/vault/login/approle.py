@@ -87,11 +87,14 @@ class WrappedSecretId:
             raise self._alarm(f"it was made by {made_by}, and not by {self.creation_path}")
 
     def _unwrap(self, client: Any, token: Secret) -> Secret:
+        # As the token of the call, and not in its body as well: Vault would spend it before it looks.
+        client.token = token.reveal()
         try:
-            # In the body alone: with the header as well, Vault would spend the token before it looks.
-            answer = client.write_data("sys/wrapping/unwrap", data={"token": token.reveal()})
+            answer = client.write_data("sys/wrapping/unwrap")
         except (hvac_errors.InvalidRequest, hvac_errors.Forbidden, hvac_errors.InvalidPath):
             raise self._alarm("it was unwrapped between our look at it and our use") from None
+        finally:
+            client.token = ""
         secret_id = _data(answer).get("secret_id")
         if not isinstance(secret_id, str):
             raise self._alarm("there is no secret id in it")
