@@ -131,7 +131,7 @@ def setup(
     Write the engines, roles and least-privilege policies that the fleet needs; they are shown first, policies as text.
 
     It needs a token that may do that: export VAULT_TOKEN for it, and not for the fleet's runs. Nothing is ever deleted,
-    and signing keys that are there stay.
+    and signing keys that are there stay. Give the same options each time: a policy has what they say, and no more.
 
     Example: koprogo-fleet vault setup --plan
 
