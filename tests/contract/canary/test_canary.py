@@ -208,6 +208,7 @@ def test_vault_refuses(stage: Stage, bao: VaultEndpoint, vault: Vault) -> None:
 def test_logins_that_are_refused(stage: Stage, bao: VaultEndpoint, destination: Path) -> None:
     """A login shows neither the secret id, the wrapping token nor the JWT that was not accepted."""
     destination.mkdir(exist_ok=True)
+    (destination / "secret").touch(mode=0o600)
     (destination / "secret").write_text(f"s.{MARK}")
     for login in (
         AppRole("role", SecretIdFile(destination / "secret")),
