@@ -29,6 +29,7 @@ from koprogo_fleet.cli import (
     runs,
     scale,
     schedule,
+    vault,
 )
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
@@ -64,6 +65,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(vault.app, name="vault")
 
 
 def _show_version(wanted: bool) -> None:

@@ -120,7 +120,7 @@ def open_target(choice: Choice, listener: Listener, lab_name: str | None = None)
             choice.reason,
             choice.environment,
             choice.credentials,
-            _vault_of_the_environment(),
+            vault_of_the_environment(),
             k3s=lambda fleet: k3s_binary(fleet.k3s, listener),
             images=tuple,
         )
@@ -135,7 +135,7 @@ def open_cloud(choice: Choice, listener: Listener, lab_name: str | None = None) 
         MissingRequirement: the lab needs something that this machine lacks.
     """
     if choice.credentials is not None:
-        return CloudTarget(choice.kind, choice.credentials, _vault_of_the_environment)
+        return CloudTarget(choice.kind, choice.credentials, vault_of_the_environment)
     from koprogo_fleet.lab.lab import Lab
 
     endpoints = Lab(lab_name or _default_lab()).up(listener)
@@ -184,16 +184,22 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
 
 
 def _vault_of_the_lab(endpoints: LabEndpoints) -> VaultSettings:
-    return VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
+    return VaultSettings.with_token(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
 
 
-def _vault_of_the_environment() -> VaultSettings:
+def vault_of_the_environment() -> VaultSettings:
+    """
+    Return the Vault that the environment names.
+
+    Raises:
+        MissingCredentials: it names none, or no way to log in.
+    """
     vault = vault_settings.from_environment()
     if vault is None:
         raise MissingCredentials(
-            "VAULT_ADDR and VAULT_TOKEN are not set",
+            "VAULT_ADDR is not set",
             cause="the fleet's secrets are kept in Vault or OpenBao",
-            next_step="export VAULT_ADDR=https://… VAULT_TOKEN=… (and VAULT_CACERT for a private CA)",
+            next_step="export VAULT_ADDR=https://… and a way to log in: docs/howto/vault-login.md",
         )
     return vault
 

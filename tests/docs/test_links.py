@@ -21,6 +21,7 @@ PUBLIC = {
     "k3s.io",
     "keepachangelog.com",
     "nornir.tech",
+    "token.actions.githubusercontent.com",
     "www.apache.org",
     "www.w3.org",
 }

@@ -7,6 +7,6 @@ Everything is under ``<lab>/openbao``: ``data`` (raft storage), ``tls`` (its own
 
 from __future__ import annotations
 
-from koprogo_fleet.lab.openbao.endpoint import VaultEndpoint, ensure_running, is_running, stop
+from koprogo_fleet.lab.openbao.endpoint import VaultEndpoint, ensure_running, is_running, root_token, stop
 
-__all__ = ["VaultEndpoint", "ensure_running", "is_running", "stop"]
+__all__ = ["VaultEndpoint", "ensure_running", "is_running", "root_token", "stop"]

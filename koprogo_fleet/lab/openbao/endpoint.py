@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
@@ -54,6 +55,19 @@ def ensure_running(paths: LabPaths, listener: Listener = ignore) -> VaultEndpoin
             token = _make_token(api, keys.root_token, listener)
             key_file.write(replace(keys, fleet_token=token))
         return VaultEndpoint(server.address, token, server.ca)
+
+
+def root_token(paths: LabPaths) -> Secret:
+    """
+    Return the token that may do everything; :func:`ensure_running` has made it.
+
+    Raises:
+        InputError: the lab has no OpenBao yet.
+    """
+    keys = KeyFile(_directory(paths) / "keys.json").read()
+    if keys is None:
+        raise InputError(f"the lab has no OpenBao in {_directory(paths)}", next_step="koprogo-fleet lab up")
+    return keys.root_token
 
 
 def is_running(paths: LabPaths) -> bool:

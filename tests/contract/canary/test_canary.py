@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from hostile import LARGE, MARK, OVERSIZED, SMALL, VALUES
 from nornir.core import Nornir
+from open_vault import open_vault
 from real_sshd import Sshd
 from stage import Stage
 from watch import CommandLines, leaking_files, leaks
@@ -48,7 +49,8 @@ from koprogo_fleet.hosts.resources import File
 from koprogo_fleet.lab.openbao import VaultEndpoint
 from koprogo_fleet.lab.standin.node import sealing
 from koprogo_fleet.secrets.seal import LARGEST, seal, unseal
-from koprogo_fleet.vault import Vault
+from koprogo_fleet.vault import Vault, VaultSession
+from koprogo_fleet.vault.login import AppRole, Jwt, JwtText, Kubernetes, SecretIdFile, WrappedSecretId
 
 BATCH = 250
 CURIOUS = "set; cat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline; ps -ef >&2; "
@@ -162,7 +164,7 @@ def test_text_without_a_form_in_bytes(stage: Stage, nornir: Nornir, destination:
 @pytest.fixture
 def vault(bao: VaultEndpoint) -> Iterator[Vault]:
     """Yield a client with the fleet's token."""
-    with Vault(bao.address, bao.token, bao.ca, patience=1) as vault:
+    with open_vault(bao.address, bao.token, bao.ca, patience=1) as vault:
         yield vault
 
 
@@ -192,13 +194,33 @@ def test_vault_refuses(stage: Stage, bao: VaultEndpoint, vault: Vault) -> None:
     """A conflict, a wrong token and a server that is not there show the path, and no value."""
     values = secrets(SMALL[:100])
     vault.write("canary/taken", values, expected_version=0)
-    nobody = Vault(bao.address, Secret(f"s.{MARK}"), bao.ca, patience=0.1)
-    nowhere = Vault("https://127.0.0.1:9", Secret(f"s.{MARK}"), bao.ca, patience=0.1)
-    with nobody, nowhere:
+    wrong = Secret(f"s.{MARK}")
+    with (
+        open_vault(bao.address, wrong, bao.ca, patience=0.1) as nobody,
+        open_vault("https://127.0.0.1:9", wrong, bao.ca, patience=0.1) as nowhere,
+    ):
         for client, expected in ((vault, VaultConflict), (nobody, VaultRefused), (nowhere, VaultUnavailable)):
             error = stage.attempt(lambda client=client: client.write("canary/taken", values, expected_version=0))  # type: ignore[misc]
 
             assert isinstance(error, expected)
+
+
+def test_logins_that_are_refused(stage: Stage, bao: VaultEndpoint, destination: Path) -> None:
+    """A login shows neither the secret id, the wrapping token nor the JWT that was not accepted."""
+    destination.mkdir(exist_ok=True)
+    (destination / "secret").touch(mode=0o600)
+    (destination / "secret").write_text(f"s.{MARK}")
+    for login in (
+        AppRole("role", SecretIdFile(destination / "secret")),
+        AppRole("role", WrappedSecretId(destination / "secret", "auth/approle/role/r/secret-id")),
+        Kubernetes("role", destination / "secret"),
+        Jwt("role", JwtText(Secret(f"{MARK}.{MARK}.{MARK}"))),
+    ):
+        with VaultSession(bao.address, login, bao.ca, patience=0.1) as session:
+            stage.shown += [repr(login), repr(session)]
+            error = stage.attempt(lambda session=session: Vault(session).read("canary/x"))  # type: ignore[misc]
+
+            assert isinstance(error, VaultError)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,14 @@ import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from faulty_vault import FaultyVault, faulty_vault
+from open_vault import open_vault
+from vault_administrator import Administrator
 
 from koprogo_fleet.lab import openbao
 from koprogo_fleet.lab.openbao import VaultEndpoint
 from koprogo_fleet.lab.paths import LABS_VARIABLE, LabPaths
-from koprogo_fleet.vault import Vault
+from koprogo_fleet.vault import Vault, VaultSession
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +39,19 @@ def endpoint(lab: LabPaths) -> VaultEndpoint:
 @pytest.fixture
 def vault(endpoint: VaultEndpoint) -> Iterator[Vault]:
     """Yield a client with the fleet's token."""
-    with Vault(endpoint.address, endpoint.token, endpoint.ca, patience=1) as vault:
+    with open_vault(endpoint.address, endpoint.token, endpoint.ca, patience=1) as vault:
         yield vault
+
+
+@pytest.fixture
+def administrator(lab: LabPaths, endpoint: VaultEndpoint) -> Iterator[Administrator]:
+    """Yield who may do everything."""
+    with VaultSession.with_token(endpoint.address, openbao.root_token(lab), endpoint.ca) as session:
+        yield Administrator(session)
+
+
+@pytest.fixture
+def faulty(endpoint: VaultEndpoint) -> Iterator[FaultyVault]:
+    """Yield a proxy in front of the server, without a fault yet."""
+    with faulty_vault(endpoint) as faulty:
+        yield faulty
