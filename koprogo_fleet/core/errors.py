@@ -11,6 +11,7 @@ Every error that a user of koprogo_fleet can meet.
     ├── OverBudget                    the plan costs more than the user allows; nothing was done
     ├── WaitTimeout                   a condition did not become true before its deadline
     ├── NotConverged                  exit code 1: the run ended, but something is not as desired
+    │   └── ProofFailed               a new credential, or a consumer of it, does not work
     ├── Interrupted                   exit code 130: a person stopped the run
     ├── OvhError                      an answer of the OVH API, or none
     │   ├── OvhRefused                401, 403: the credentials do not allow this call
@@ -137,6 +138,10 @@ class NotConverged(KoprogoError):
     """The run ended, but a host or an object is not in its desired state."""
 
     exit_code = EXIT_NOT_CONVERGED
+
+
+class ProofFailed(NotConverged):
+    """A credential is not accepted, or a consumer does not use it: it was looked at, and that is what was seen."""
 
 
 class Interrupted(KoprogoError):
