@@ -6,6 +6,7 @@ Every error that a user of koprogo_fleet can meet.
     KoprogoError                      exit code 2: stopped, and the reason is known
     ├── InputError                    what the user gave cannot be used
     │   ├── FileProblems              all the mistakes of one or more files, with line numbers
+    │   ├── WeakSecret                a secret's value is a known one, or easily guessed
     │   ├── MissingCredentials        no way to log in to OVH or Vault
     │   └── MissingRequirement        this machine lacks something (root, a package, a kernel feature)
     ├── OverBudget                    the plan costs more than the user allows; nothing was done
@@ -100,6 +101,10 @@ class FileProblems(InputError):
         count = len(self.problems)
         headline = f"{count} mistake{'s' if count != 1 else ''} found:"
         super().__init__("\n".join([headline, *(f"  {problem}" for problem in self.problems)]), next_step=next_step)
+
+
+class WeakSecret(InputError):
+    """The value of a secret is a known one, or easily guessed; the error never shows it."""
 
 
 class MissingCredentials(InputError):

@@ -126,10 +126,24 @@ class RotationPolicy(Model):
     overlap: Duration = timedelta(0)
 
 
+SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]
+
+
 class SecretSpec(Model):
-    """What all kinds have in common; each kind's own specification derives from it and adds what its making needs."""
+    """
+    What all kinds have in common; each kind's own specification derives from it and adds what its making needs.
+
+    Attributes:
+        FIELDS: what a secret of the kind consists of.
+        CHOSEN: those of them that a person might have chosen badly: a weak one is refused.
+        OVERLAPS: the former value can stay valid beside the new one.
+        TYPE: of the Secret in the cluster.
+    """
 
     FIELDS: ClassVar[tuple[str, ...]] = (VALUE,)
+    CHOSEN: ClassVar[tuple[str, ...]] = (VALUE, "password")
+    OVERLAPS: ClassVar[bool] = True
+    TYPE: ClassVar[SecretType] = "Opaque"
 
     name: DnsName
     kind: str
@@ -150,6 +164,3 @@ class SecretSpec(Model):
         if self.FIELDS == (VALUE,) and target.key is not None:
             return {VALUE: target.key}
         return target.keys or {field: field for field in self.FIELDS}
-
-
-SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]

@@ -37,6 +37,8 @@ CHARACTERS = {
 class RandomPasswordSpec(SecretSpec):
     """So many characters of an alphabet."""
 
+    OVERLAPS = False
+
     kind: Literal["random-password"]
     length: Whole = Field(default=32, ge=16, le=4096, description="a length from 16 to 4096 characters", examples=[32])
     alphabet: Alphabet = Field(
