@@ -26,6 +26,7 @@ from koprogo_fleet.core.errors import (
 )
 from koprogo_fleet.core.events import Listener, Note, ignore
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.secrets import history
 from koprogo_fleet.secrets.bundle import fields_in
 from koprogo_fleet.secrets.kinds import BY_NAME
 from koprogo_fleet.secrets.kinds.kind import Change, Kind, Origin, Tools
@@ -34,6 +35,7 @@ from koprogo_fleet.secrets.rotation.holder import is_dead, this_process
 from koprogo_fleet.secrets.rotation.record import Closed, Found, Record, Records, Store
 from koprogo_fleet.secrets.rotation.stages import AFTER, Direction, Progress, Stage, Step, can_go_back, next_step
 from koprogo_fleet.secrets.spec import SecretSpec, Values
+from koprogo_fleet.secrets.weak import refuse_weak
 from koprogo_fleet.vault import Stored
 
 STEP_SECONDS = 600.0
@@ -126,20 +128,22 @@ class Engine:
         """
         Rotate *spec*; where a rotation is open, go on with that one.
 
+        What a person makes is taken from Vault as it is there: sealed, and brought to the consumers.
+
         Returns:
             how it was left: committed, or waiting for its overlap.
 
         Raises:
             ProofFailed: a consumer or the backend did not take the new value; the former one is in force again.
             VaultConflict: somebody wrote another value to its path, or took the rotation over.
-            InputError: a person makes it.
+            InputError: a person makes it, and Vault has none.
             KoprogoError: another run is at it; or something stopped this one, and the next one goes on.
         """
         found = self.records.read(spec.name)
-        if found.record is None and self._kind(spec).origin is Origin.PERSON:
-            raise by_a_person(spec)
-        held = self._take(spec, found) if found.record else self._begin(spec, found)
-        return self._run(spec, held)
+        if found.record is not None:
+            return self._run(spec, self._take(spec, found))
+        by_hand = self._kind(spec).origin is Origin.PERSON
+        return self._run(spec, self._adopt(spec, found) if by_hand else self._begin(spec, found))
 
     def resume(self, spec: SecretSpec) -> Outcome | None:
         """Go on with an open rotation of *spec*, as :meth:`rotate`; None where there is none."""
@@ -214,6 +218,32 @@ class Engine:
         if wanted is not None and kind.origin is not Origin.HERE:
             record = replace(record, stage=Stage.CREATED)
         return self._save(spec, _Held(record, found.version), replace(record, notes=dict(notes)))
+
+    def _adopt(self, spec: SecretSpec, found: Found) -> _Held:
+        """
+        Begin with what a person wrote to Vault, as if a rotation had just kept it there.
+
+        Raises:
+            InputError: there is none.
+        """
+        stored = self.vault.read(spec.vault.path) or NOTHING
+        if not (values := fields_in(spec, stored)):
+            raise by_a_person(spec)
+        refuse_weak(spec, values)
+        before = history.former(self.vault, spec, stored) or NOTHING
+        record = Record(
+            id=secrets.token_hex(6),
+            stage=Stage.KEPT,
+            direction=Direction.FORWARD,
+            began=self.now(),
+            former=fields_in(spec, before),
+            former_version=before.version,
+            former_kept=before.created,
+            new=values,
+            version=stored.version,
+            kept=history.since(self.vault, spec, stored, found.closed),
+        )
+        return self._save(spec, _Held(record, found.version), record)
 
     def _take(self, spec: SecretSpec, found: Found) -> _Held:
         """
