@@ -29,6 +29,7 @@ from koprogo_fleet.cli import (
     runs,
     scale,
     schedule,
+    secrets,
     vault,
 )
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
@@ -65,6 +66,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(vault.app, name="vault")
 
 

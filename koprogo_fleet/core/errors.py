@@ -6,11 +6,13 @@ Every error that a user of koprogo_fleet can meet.
     KoprogoError                      exit code 2: stopped, and the reason is known
     ├── InputError                    what the user gave cannot be used
     │   ├── FileProblems              all the mistakes of one or more files, with line numbers
+    │   ├── WeakSecret                a secret's value is a known one, or easily guessed
     │   ├── MissingCredentials        no way to log in to OVH or Vault
     │   └── MissingRequirement        this machine lacks something (root, a package, a kernel feature)
     ├── OverBudget                    the plan costs more than the user allows; nothing was done
     ├── WaitTimeout                   a condition did not become true before its deadline
     ├── NotConverged                  exit code 1: the run ended, but something is not as desired
+    │   └── ProofFailed               a new credential, or a consumer of it, does not work
     ├── Interrupted                   exit code 130: a person stopped the run
     ├── OvhError                      an answer of the OVH API, or none
     │   ├── OvhRefused                401, 403: the credentials do not allow this call
@@ -102,6 +104,10 @@ class FileProblems(InputError):
         super().__init__("\n".join([headline, *(f"  {problem}" for problem in self.problems)]), next_step=next_step)
 
 
+class WeakSecret(InputError):
+    """The value of a secret is a known one, or easily guessed; the error never shows it."""
+
+
 class MissingCredentials(InputError):
     """No way to log in."""
 
@@ -138,6 +144,10 @@ class NotConverged(KoprogoError):
     """The run ended, but a host or an object is not in its desired state."""
 
     exit_code = EXIT_NOT_CONVERGED
+
+
+class ProofFailed(NotConverged):
+    """A credential is not accepted, or a consumer does not use it: it was looked at, and that is what was seen."""
 
 
 class Interrupted(KoprogoError):

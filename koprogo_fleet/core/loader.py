@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from koprogo_fleet.core.errors import FileProblems, Problem
@@ -98,7 +99,7 @@ class _Explanation:
             yield self._problem(place, self._missing(place))
         else:
             label = self._label(place)
-            text = sentence(detail, field_at(self.model, place), self._written(place))
+            text = sentence(detail, self._field(place), self._written(place))
             yield self._problem(place, f"{label}: {text}" if label else text)
 
     def _contradictions_behind(self, details: list[ErrorDetails]) -> Iterator[Problem]:
@@ -126,7 +127,7 @@ class _Explanation:
             return True
         for length in range(len(place), 0, -1):
             outer = place[:length]
-            info = field_at(self.model, outer)
+            info = self._field(outer)
             if info is None or (info.is_required() and not info.examples):
                 continue
             self.wrong.add(outer)
@@ -159,13 +160,16 @@ class _Explanation:
 
     def _missing(self, place: Place) -> str:
         label = self._label(place[:-1])
-        info = field_at(self.model, place)
+        info = self._field(place)
         example = info.examples[0] if info is not None and info.examples else None
         hint = f" (for example {place[-1]}: {example})" if isinstance(example, str | int) else ""
         return f'{f"{label}: " if label else ""}the field "{place[-1]}" is missing{hint}'
 
     def _siblings(self, place: Place) -> tuple[str, ...]:
-        return fields_of(self.model, place[:-1])
+        return fields_of(self.model, place[:-1], _holder(self.document.data, place))
+
+    def _field(self, place: Place) -> FieldInfo | None:
+        return field_at(self.model, place, _holder(self.document.data, place))
 
     def _problem(self, place: Place, message: str) -> Problem:
         return Problem(self.document.path, self.document.line(place), message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
@@ -13,17 +13,38 @@ from pydantic.fields import FieldInfo
 from koprogo_fleet.core.model import Place
 
 
-def field_at(model: type[BaseModel], place: Place) -> FieldInfo | None:
-    """Return the field at *place*; None for the model itself, a list item, or what the model does not know."""
+def field_at(model: type[BaseModel], place: Place, around: object = None) -> FieldInfo | None:
+    """
+    Return the field at *place*; None for the model itself, a list item, or what the model does not know.
+
+    *around* is what is written around it: where that may be one of several models, it says which one is meant.
+    """
     if not place:
         return None
-    found = (_fields(candidate).get(str(place[-1])) for candidate in _models_at(model, place[:-1]))
+    found = (_fields(candidate).get(str(place[-1])) for candidate in _meant(_models_at(model, place[:-1]), around))
     return next((info for info in found if info is not None), None)
 
 
-def fields_of(model: type[BaseModel], place: Place) -> tuple[str, ...]:
-    """Return the names that may be written at *place*."""
-    return tuple(name for candidate in _models_at(model, place) for name in _fields(candidate))
+def fields_of(model: type[BaseModel], place: Place, written: object = None) -> tuple[str, ...]:
+    """Return the names that may be written at *place*, where *written* is."""
+    found = (name for candidate in _meant(_models_at(model, place), written) for name in _fields(candidate))
+    return tuple(dict.fromkeys(found))
+
+
+def _meant(candidates: tuple[type[BaseModel], ...], written: object) -> tuple[type[BaseModel], ...]:
+    """Return those of *candidates* whose literal fields (their ``kind``) are as *written*; all where none is."""
+    if not isinstance(written, Mapping):
+        return candidates
+    return tuple(candidate for candidate in candidates if _admits(candidate, written)) or candidates
+
+
+def _admits(candidate: type[BaseModel], written: Mapping[Any, Any]) -> bool:
+    literals = {
+        name: get_args(info.annotation)
+        for name, info in _fields(candidate).items()
+        if get_origin(info.annotation) is Literal
+    }
+    return all(written[name] in values for name, values in literals.items() if name in written)
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from koprogo_fleet.kube.client import Cluster, content_of, owners_of
-from koprogo_fleet.kube.status import NodeStatus
+from koprogo_fleet.kube.status import NodeStatus, PodStatus, pod_status
 
-__all__ = ["Cluster", "NodeStatus", "content_of", "owners_of"]
+__all__ = ["Cluster", "NodeStatus", "PodStatus", "content_of", "owners_of", "pod_status"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
@@ -142,6 +142,31 @@ class Cluster:
             lambda: dict(self._client.get(resource, name, **_in(namespace))),
         )
 
+    def all_of(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> tuple[dict[str, Any], ...]:
+        """
+        Return the objects of a namespaced kind as JSON; none where the cluster does not know the kind.
+
+        Args:
+            api_version: of their kind.
+            kind: what they are.
+            namespace: where; everywhere unless given.
+            labels: the values of which each label has one.
+        """
+        resource = self._kinds.find(api_version, kind)
+        if resource is None:
+            return ()
+        found = self._call(
+            f"list {kind.lower()}s",
+            lambda: list(self._client.list(resource, namespace=namespace or "*", labels=dict(labels))),
+        )
+        return tuple(dict(item) for item in found)
+
     def secret(self, namespace: str, name: str) -> Mapping[str, Secret] | None:
         """
         Return the content of a Secret, or None if there is none.
@@ -175,6 +200,23 @@ class Cluster:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, field_manager)
             applied = self._call(what, once)
         return applied
+
+    def merge(self, api_version: str, kind: str, name: str, namespace: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Change the fields of an object that *patch* names, and no others; None there takes a field away.
+
+        A ``metadata.resourceVersion`` in it makes the cluster refuse the change of an object that has changed meanwhile.
+        """
+        resource = self._kinds.need(api_version, kind)
+        what = f"change {_named(kind, namespace, name)}"
+
+        def once() -> dict[str, Any]:
+            changed = self._client.patch(
+                resource, name, dict(patch), patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER, **_in(namespace)
+            )
+            return dict(changed)
+
+        return self._call(what, once)
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> None:
         """Delete an object; absent is fine."""
@@ -254,10 +296,18 @@ class Cluster:
             raise told from error
         return ""
 
-    def rollout_complete(self, namespace: str, name: str) -> tuple[bool, str]:
-        """Say whether all pods of a Deployment are new and available, and how far it is."""
-        deployment = self.get("apps/v1", "Deployment", name, namespace)
-        return (False, "there is no such Deployment") if deployment is None else rollout(deployment)
+    def rollout_complete(self, namespace: str, name: str, kind: str = "Deployment") -> tuple[bool, str]:
+        """Say whether all pods of a Deployment, a StatefulSet or a DaemonSet are new and available, and how far it is."""
+        workload = self.get("apps/v1", kind, name, namespace)
+        return (False, f"there is no such {kind}") if workload is None else rollout({**workload, "kind": kind})
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> int:
+        """Return the HTTP status of a GET to a pod, through the API server; asks once."""
+        asked = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}"
+        try:
+            return self._http.get(asked).status_code
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, f"ask the pod {namespace}/{pod}") from error
 
     def api_versions(self) -> frozenset[str]:
         """Return every group and version that the cluster serves, such as ``v1`` and ``apps/v1``."""

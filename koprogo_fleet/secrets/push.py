@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from koprogo_fleet.core.diff import Difference
-from koprogo_fleet.core.errors import KubernetesError
+from koprogo_fleet.core.errors import InputError, KubernetesError
 from koprogo_fleet.core.events import Listener, Note, ignore
+from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.kube import Cluster, content_of, owners_of
 from koprogo_fleet.secrets.bundle import (
@@ -17,17 +19,27 @@ from koprogo_fleet.secrets.bundle import (
     InVault,
     bundles,
     cluster_differences,
-    value_of,
+    left_alone,
+    values_of,
     vault_differences,
 )
-from koprogo_fleet.secrets.generate import generate
-from koprogo_fleet.secrets.model import SecretSpec
+from koprogo_fleet.secrets.kinds import BY_NAME
+from koprogo_fleet.secrets.kinds.kind import Origin
+from koprogo_fleet.secrets.kinds.static import by_a_person
+from koprogo_fleet.secrets.spec import SecretSpec
+from koprogo_fleet.secrets.weak import refuse_weak
 from koprogo_fleet.vault import Stored, Vault
 
 NOTHING = Stored({}, 0)
+SECONDS = 90.0
+
+Make = Callable[[SecretSpec], None]
+"""Makes the first values of a secret and keeps them in Vault, see :meth:`koprogo_fleet.secrets.rotation.engine.Engine.first`."""
 
 
-def plan(specs: Sequence[SecretSpec], vault: Vault, cluster: Cluster | None) -> tuple[Difference, ...]:
+def plan(
+    specs: Sequence[SecretSpec], vault: Vault, cluster: Cluster | None, listener: Listener = ignore
+) -> tuple[Difference, ...]:
     """
     Tell what :func:`apply` would do; nothing is written.
 
@@ -35,35 +47,43 @@ def plan(specs: Sequence[SecretSpec], vault: Vault, cluster: Cluster | None) -> 
         specs: from secrets.yaml.
         vault: where the values are kept.
         cluster: where they are needed; None while there is none.
+        listener: is told what would be left alone.
 
     Raises:
+        WeakSecret: Vault has a value that is no secret.
+        InputError: Vault has a part of a secret.
         VaultError, KubernetesError: one of them cannot be read.
     """
-    in_vault = _read(specs, vault)
+    in_vault = read(specs, vault)
+    _refuse_unusable(specs, in_vault)
     found = list(vault_differences(specs, in_vault))
-    after = _as_if_written(specs, in_vault)
+    after = _as_if_made(specs, in_vault)
     for bundle in bundles(specs):
-        found += _differences(bundle, after, cluster)
+        found += differences(bundle, after, cluster, listener)
     return tuple(found)
 
 
-def apply(
+def apply(  # noqa: PLR0913 - three stores, and how to go about it
     specs: Sequence[SecretSpec],
     vault: Vault,
     cluster: Cluster,
+    make: Make,
     *,
     listener: Listener = ignore,
-    seconds: float = 90.0,
+    seconds: float = SECONDS,
 ) -> tuple[Difference, ...]:
     """
     Make the values that Vault lacks, seal what the cluster lacks, and wait until each Secret holds what Vault has.
 
-    What is already right is left alone: the second run writes nothing, neither to Vault nor to the cluster.
+    What is already right is left alone: the second run writes nothing, neither to Vault nor to the cluster. So is what a
+    Secret holds beside. Whatever is at a secret's path in Vault is valid, also while it is being rotated: see
+    :mod:`koprogo_fleet.secrets.rotation.stages`.
 
     Args:
         specs: from secrets.yaml.
         vault: where the values are kept.
         cluster: where they are needed.
+        make: makes what Vault has none of.
         listener: is told of each step.
         seconds: the deadline for the controller to appear, and again for each Secret to be right.
 
@@ -71,35 +91,72 @@ def apply(
         what differed, and does no more.
 
     Raises:
+        WeakSecret: Vault has a value that is no secret; nothing was changed.
         VaultConflict: another run made the same secret at the same moment.
         WaitTimeout: the controller is missing, or did not unseal; carries what it said.
         VaultError, KubernetesError: one of them refused.
+        InputError: a value cannot be sealed, or only a person can make it.
+    """
+    in_vault = read(specs, vault)
+    _refuse_unusable(specs, in_vault)
+    done = list(vault_differences(specs, in_vault))
+    missing = [spec for spec in specs if not values_of(spec, in_vault)]
+    if by_hand := [spec for spec in missing if BY_NAME[spec.kind].origin is Origin.PERSON]:
+        raise by_a_person(by_hand[0])
+    for spec in missing:
+        make(spec)
+    if missing:
+        in_vault = read(specs, vault)
+    return (*done, *deliver(bundles(specs), in_vault, cluster, listener=listener, seconds=seconds))
+
+
+def deliver(
+    wanted: Sequence[Bundle],
+    in_vault: InVault,
+    cluster: Cluster,
+    *,
+    listener: Listener = ignore,
+    seconds: float = SECONDS,
+) -> tuple[Difference, ...]:
+    """
+    Seal what differs of the *wanted* Secrets, and wait until each holds what Vault has; return what differed.
+
+    Raises:
+        WaitTimeout: the controller is missing, or did not unseal; carries what it said.
+        KubernetesError: the cluster refused.
         InputError: a value cannot be sealed.
     """
-    in_vault = _read(specs, vault)
-    done = list(vault_differences(specs, in_vault))
-    if done:
-        in_vault = _make_missing(specs, in_vault, vault, listener)
+    done: list[Difference] = []
     certificate: str | None = None
-    for bundle in bundles(specs):
-        differences = _differences(bundle, in_vault, cluster)
-        if not differences:
+    for bundle in wanted:
+        found = differences(bundle, in_vault, cluster, listener)
+        if not found:
             continue
         certificate = certificate or _certificate(cluster, seconds, listener)
-        cluster.apply(bundle.manifest(in_vault, certificate))
+        sealed = (_sealed(bundle, cluster) or {}).get("spec", {}).get("encryptedData") or {}
+        left = _left(bundle, cluster, sealed)
+        cluster.apply(bundle.manifest(in_vault, certificate, left=left, sealed_before=sealed))
         listener(Note(f"sealed {bundle} from vault {bundle.versions(in_vault)}"))
-        _prove(bundle, in_vault, cluster, seconds, listener)
-        done += differences
+        _prove(bundle, {**left, **bundle.values(in_vault)}, cluster, seconds, listener)
+        done += found
     return tuple(done)
 
 
-def _read(specs: Sequence[SecretSpec], vault: Vault) -> InVault:
+def read(specs: Sequence[SecretSpec], vault: Vault) -> InVault:
+    """Return what Vault has at the paths of *specs*."""
     return {path: vault.read(path) for path in sorted({spec.vault.path for spec in specs})}
 
 
-def _differences(bundle: Bundle, in_vault: InVault, cluster: Cluster | None) -> tuple[Difference, ...]:
+def differences(
+    bundle: Bundle, in_vault: InVault, cluster: Cluster | None, listener: Listener = ignore
+) -> tuple[Difference, ...]:
+    """Return how a Secret and its SealedSecret differ from Vault; tell what is in it that nobody here asked for."""
     live = cluster.secret(bundle.namespace, bundle.name) if cluster else None
     sealed = _sealed(bundle, cluster) if cluster else None
+    if left := left_alone(bundle, live):
+        listener(
+            Note(f"the Secret {bundle} also holds {', '.join(left)}, which secrets.yaml does not name: left alone")
+        )
     return tuple(cluster_differences(bundle, in_vault, live, sealed))
 
 
@@ -107,33 +164,49 @@ def _sealed(bundle: Bundle, cluster: Cluster) -> Mapping[str, Any] | None:
     return cluster.get(API_VERSION, KIND, bundle.name, bundle.namespace)
 
 
-def _as_if_written(specs: Sequence[SecretSpec], in_vault: InVault) -> InVault:
+def _left(bundle: Bundle, cluster: Cluster, sealed: Mapping[str, str]) -> Mapping[str, Secret]:
+    """
+    Return what the live Secret holds beside, so that sealing it anew does not delete it.
+
+    Raises:
+        InputError: it is nothing that can be sealed: going on would delete it.
+    """
+    found = cluster.get("v1", "Secret", bundle.name, bundle.namespace) or {}
+    left = left_alone(bundle, content_of(found))
+    for key in left.keys() - sealed.keys():
+        try:
+            base64.b64decode(found["data"][key]).decode()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"the Secret {bundle} holds the key {key}, which secrets.yaml does not name and which is not text",
+                cause="somebody put it there; sealing the Secret anew would delete it",
+                next_step=f"move it into a Secret of its own: kubectl --namespace {bundle.namespace} edit secret "
+                f"{bundle.name}",
+            ) from None
+    return left
+
+
+def _refuse_unusable(specs: Sequence[SecretSpec], in_vault: InVault) -> None:
+    for spec in specs:
+        values = values_of(spec, in_vault)
+        refuse_weak(spec, values)
+        if values and (lacking := [spec.vault_key(field) for field in spec.FIELDS if field not in values]):
+            raise InputError(
+                f"of the secret {spec.name} Vault has a part only: {spec.vault.path} lacks {', '.join(lacking)}",
+                cause="it was written by hand, or a key was deleted",
+                next_step=f"write what is missing; or delete the rest, and it is made anew (a {spec.kind})",
+            )
+
+
+def _as_if_made(specs: Sequence[SecretSpec], in_vault: InVault) -> InVault:
     """Return what Vault would have, with the version numbers that the missing values would get."""
     after = dict(in_vault)
-    for path, missing in _missing(specs, in_vault).items():
-        before = in_vault[path] or NOTHING
-        after[path] = Stored(
-            {**before.values, **{spec.vault.key: generate(spec) for spec in missing}}, before.version + 1
-        )
-    return after
-
-
-def _make_missing(specs: Sequence[SecretSpec], in_vault: InVault, vault: Vault, listener: Listener) -> InVault:
-    """Make what is missing, one write for each path, and only if nobody has written there meanwhile."""
-    after = _as_if_written(specs, in_vault)
-    for path in _missing(specs, in_vault):
-        wanted = after[path] or NOTHING
-        vault.write(path, wanted.values, expected_version=wanted.version - 1)
-        listener(Note(f"written to vault: {path}, version {wanted.version}"))
-    return after
-
-
-def _missing(specs: Sequence[SecretSpec], in_vault: InVault) -> dict[str, list[SecretSpec]]:
-    missing: dict[str, list[SecretSpec]] = {}
     for spec in specs:
-        if value_of(spec, in_vault) is None:
-            missing.setdefault(spec.vault.path, []).append(spec)
-    return missing
+        if not values_of(spec, in_vault):
+            before = after[spec.vault.path] or NOTHING
+            made = {spec.vault_key(field): Secret("to be made") for field in spec.FIELDS}
+            after[spec.vault.path] = Stored({**before.values, **made}, before.version + 1)
+    return after
 
 
 def _certificate(cluster: Cluster, seconds: float, listener: Listener) -> str:
@@ -157,15 +230,14 @@ def _certificate(cluster: Cluster, seconds: float, listener: Listener) -> str:
     )
 
 
-def _prove(bundle: Bundle, in_vault: InVault, cluster: Cluster, seconds: float, listener: Listener) -> None:
+def _prove(bundle: Bundle, wanted: Mapping[str, Secret], cluster: Cluster, seconds: float, listener: Listener) -> None:
     """Wait until the Secret itself is right: a status may be old, content is not. And that it is there to stay."""
-    wanted = bundle.values(in_vault)
 
     def look() -> None:
         live, sealed = cluster.get("v1", "Secret", bundle.name, bundle.namespace), _sealed(bundle, cluster)
         if live is None:
             seen = "there is no Secret"
-        elif content_of(live) != wanted:
+        elif not wanted.items() <= content_of(live).items():
             seen = "the Secret holds other values"
         elif _belongs_to_another(live, sealed):
             seen = "the Secret belongs to a SealedSecret that was deleted, and will be deleted with it"

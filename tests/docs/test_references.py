@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -28,21 +29,25 @@ INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Yield every value that a person can write, by its path: ``pools[].volume.size_gb``."""
     for name, info in model.model_fields.items():
-        inner, suffix = _model_in(info.annotation)
+        inner, suffix = _models_in(info.annotation)
         if inner:
-            yield from leaves(inner, f"{prefix}{info.alias or name}{suffix}.")
+            told: set[str] = set()
+            for one in inner:  # what several kinds have in common is told once
+                found = dict(leaves(one, f"{prefix}{info.alias or name}{suffix}."))
+                yield from ((path, leaf) for path, leaf in found.items() if path not in told)
+                told |= found.keys()
         else:
             yield f"{prefix}{info.alias or name}", info
 
 
-def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+def _models_in(annotation: Any) -> tuple[list[type[BaseModel]], str]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, ""
-    for part in get_args(annotation):
-        found, suffix = _model_in(part)
-        if found and not issubclass(get_origin(annotation) or object, Mapping):
-            return found, "[]" if get_origin(annotation) is tuple else suffix
-    return None, ""
+        return [annotation], ""
+    if not isinstance(origin := get_origin(annotation), type) or not issubclass(origin, Mapping):
+        parts = [_models_in(part) for part in get_args(annotation)]
+        if found := [one for models, _ in parts for one in models]:
+            return found, "[]" if origin is tuple else next(suffix for models, suffix in parts if models)
+    return [], ""
 
 
 def shown(info: FieldInfo) -> str | None:
@@ -50,7 +55,7 @@ def shown(info: FieldInfo) -> str | None:
     default = info.get_default(call_default_factory=True)
     if info.is_required():
         return "required"
-    if default is None or default in ((), {}):
+    if default is None or default in ((), {}, timedelta(0)):
         return None
     values = default if isinstance(default, tuple) else (default,)
     return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)

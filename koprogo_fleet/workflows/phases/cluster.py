@@ -12,7 +12,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.hosts.k3s.founding import Standing, url
 from koprogo_fleet.hosts.k3s.node import Tokens
-from koprogo_fleet.secrets.generate import random_password
+from koprogo_fleet.secrets.kinds.random_password import random_password
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
 from koprogo_fleet.workflows.phases.releases import artifacts_of, releases

@@ -12,6 +12,7 @@ from koprogo_fleet.secrets import push
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
+from koprogo_fleet.workflows.secrets.engine import engine_of
 
 
 def secrets(run: Context) -> None:
@@ -21,10 +22,11 @@ def secrets(run: Context) -> None:
     specs = load_model(run.directory / "secrets.yaml", SecretsFile).secrets
     with run.cluster() as (cluster, _):
         if run.dry_run:
-            run.report.differences += push.plan(specs, run.vault, cluster)
+            run.report.differences += push.plan(specs, run.vault, cluster, run.listener)
         else:
             still_ours(run)
-            run.report.differences += push.apply(specs, run.vault, cluster, listener=run.listener)
+            make = engine_of(run, cluster, specs, "provision").first
+            run.report.differences += push.apply(specs, run.vault, cluster, make, listener=run.listener)
 
 
 def releases(run: Context) -> None:

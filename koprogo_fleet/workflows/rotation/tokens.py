@@ -28,7 +28,7 @@ from koprogo_fleet.hosts.k3s.tokens import (
     with_password,
 )
 from koprogo_fleet.hosts.k3s.unit import unit_name
-from koprogo_fleet.secrets.generate import random_password
+from koprogo_fleet.secrets.kinds.random_password import random_password
 from koprogo_fleet.vault.client import Stored
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours

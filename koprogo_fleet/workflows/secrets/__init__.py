@@ -1,0 +1,1 @@
+"""The fleet's secrets: their state, push, rotation and rollback, as workflows."""
