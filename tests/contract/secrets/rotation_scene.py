@@ -114,7 +114,7 @@ def start(  # noqa: PLR0913, PLR0917 - the program's arguments
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tasks'}"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tasks'}:{ROOT / 'tests'}"},
     )
     assert process.stdin is not None
     process.stdin.write(bao.token.reveal())
