@@ -41,7 +41,8 @@ def flaws(certificate: str, private_key: Secret, ca: str, names: Sequence[str], 
                 f"{one.subject.rfc4514_string()} is valid from {one.not_valid_before_utc:%Y-%m-%d %H:%M} "
                 f"to {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC, not now"
             )
-    links = [*chain, *(() if anchor in chain else (anchor,))]
+    above = chain[1 : chain.index(anchor, 1)] if anchor in chain[1:] else chain[1:]
+    links = [leaf, *above, anchor]
     for one, issuer in pairwise(links):
         if not _issued(issuer, one):
             yield f"{one.subject.rfc4514_string()} was not issued by {issuer.subject.rfc4514_string()}"
