@@ -18,26 +18,21 @@ from koprogo_fleet.core.errors import BackendError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.secrets.backend.http import ADDRESS, LOOPBACK, Response, fetch, refused, without_query
 
-DOCKER_HUB = "docker.io"
-_FILES_NAME = {DOCKER_HUB: "https://index.docker.io/v1/"}
-_ADDRESS = {DOCKER_HUB: "registry-1.docker.io"}
-"""What Docker Hub is called in the file, and where it is: neither is its name."""
-
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
-def pull_file(registry: str, username: str, password: Secret) -> Secret:
-    """Return the JSON of a ``.dockerconfigjson``."""
+def pull_file(entry: str, username: str, password: Secret) -> Secret:
+    """Return the JSON of a ``.dockerconfigjson`` for the registry that is called *entry* in it."""
     login = f"{username}:{password.reveal()}"
-    entry = {"username": username, "password": password.reveal(), "auth": _base64(login)}
-    return Secret(json.dumps({"auths": {_FILES_NAME.get(registry, registry): entry}}))
+    values = {"username": username, "password": password.reveal(), "auth": _base64(login)}
+    return Secret(json.dumps({"auths": {entry: values}}))
 
 
-def login_in(file: Secret, registry: str) -> tuple[str, Secret] | None:
-    """Return the user and the password for *registry* in a ``.dockerconfigjson``, read as the kubelet does; or None."""
+def login_in(file: Secret, entry: str) -> tuple[str, Secret] | None:
+    """Return the user and the password for *entry* in a ``.dockerconfigjson``, read as the kubelet does; or None."""
     try:
-        entry = json.loads(file.reveal())["auths"][_FILES_NAME.get(registry, registry)]
-        username, _, password = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
+        auth = json.loads(file.reveal())["auths"][entry]["auth"]
+        username, _, password = base64.b64decode(auth, validate=True).decode().partition(":")
     except (ValueError, LookupError, TypeError):
         return None
     return username, Secret(password)
@@ -58,7 +53,7 @@ def log_in(registry: str, username: str, password: Secret, ca: str | None = None
         BackendUnavailable: no usable answer.
     """
     scheme = "http" if re.fullmatch(rf"{LOOPBACK}(:\d+)?", registry) and ca is None else "https"
-    url = f"{scheme}://{_ADDRESS.get(registry, registry)}/v2/"
+    url = f"{scheme}://{registry}/v2/"
     basic = {"Authorization": Secret(f"Basic {_base64(f'{username}:{password.reveal()}')}")}
     asked = fetch("GET", url, ca=ca)
     if asked.is_success:

@@ -41,6 +41,7 @@ class RegistryPullSecretSpec(SecretSpec):
     registry: str = Field(
         pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$", description="a host, and its port", examples=["ghcr.io"]
     )
+    entry: str | None = Field(default=None, min_length=1, description="the registry's name in the file")
     username: str | KeptAt = Field(description="a user, or path and key of one in Vault", examples=["koprogo"])
     password: KeptAt
     ca: str | None = Field(default=None, pattern="^/", description="the absolute path of a PEM file")
@@ -66,11 +67,11 @@ class RegistryPullSecret(Quiet[RegistryPullSecretSpec]):
                 next_step=f"look at {user.path} in Vault" if isinstance(user, KeptAt) else "mend `username`",
             )
         password: Secret = kept_value(tools, spec.password.path, spec.password.key)
-        return {FILE: pull_file(spec.registry, username, password)}
+        return {FILE: pull_file(spec.entry or spec.registry, username, password)}
 
     def prove(self, spec: RegistryPullSecretSpec, values: Values, tools: Tools) -> None:
         """Log in at the registry with what is in the file."""
-        login = login_in(values.get(FILE, Secret("")), spec.registry)
+        login = login_in(values.get(FILE, Secret("")), spec.entry or spec.registry)
         if login is None:
             raise ProofFailed(f"{spec.name}: the file has no login for {spec.registry}")
 

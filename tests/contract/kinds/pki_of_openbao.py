@@ -34,9 +34,7 @@ class Engine:
     client: Any
     issued: int = 0
 
-    def issue(
-        self, role: str, common_name: str, alt_names: Sequence[str] = (), ttl: timedelta | None = None
-    ) -> Issued:
+    def issue(self, role: str, common_name: str, alt_names: Sequence[str] = (), ttl: timedelta | None = None) -> Issued:
         """Have a certificate issued."""
         self.issued += 1
         addresses = [name for name in alt_names if name[0].isdigit()]
@@ -72,7 +70,8 @@ def pki(paths: LabPaths) -> Iterator[Engine]:
         )
         asked = client.write_data(f"{MOUNT}/intermediate/generate/internal", data={"common_name": "between", **key})
         signed = client.write_data(
-            f"{ROOT}/root/sign-intermediate", data={"csr": asked["data"]["csr"], "common_name": "between", "ttl": "4380h"}
+            f"{ROOT}/root/sign-intermediate",
+            data={"csr": asked["data"]["csr"], "common_name": "between", "ttl": "4380h"},
         )["data"]
         client.write_data(f"{MOUNT}/intermediate/set-signed", data={"certificate": "\n".join(signed["ca_chain"])})
         client.write_data(

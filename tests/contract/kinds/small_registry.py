@@ -30,11 +30,7 @@ class SmallRegistry:
     def __call__(self, request: Request) -> Response:
         """Answer."""
         login = request.authorization
-        known = (
-            login is not None
-            and login.type == "basic"
-            and self.users.get(login.username or "") == login.password
-        )
+        known = login is not None and login.type == "basic" and self.users.get(login.username or "") == login.password
         if request.path == "/token" and known and request.args["account"] == login.username:  # type: ignore[union-attr]  # it is known
             token = secrets.token_urlsafe()
             self.given.add(token)
@@ -48,5 +44,7 @@ class SmallRegistry:
             self.logins += 1
             return Response("{}")
         realm = self.realm or f"{request.host_url}token"
-        challenge = f'Bearer realm="{realm}",service="registry"' if self.scheme == "bearer" else 'Basic realm="registry"'
+        challenge = (
+            f'Bearer realm="{realm}",service="registry"' if self.scheme == "bearer" else 'Basic realm="registry"'
+        )
         return Response("no", 401, {"WWW-Authenticate": challenge})

@@ -15,7 +15,7 @@ from kind_stage import Stage, change, read
 from small_http import served
 from token_shop import ADMIN, TokenShop
 
-from koprogo_fleet.core.errors import BackendError, BackendUnavailable, InputError, KoprogoError, ProofFailed
+from koprogo_fleet.core.errors import BackendError, BackendUnavailable, InputError, ProofFailed
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.openbao.tls import Authority
@@ -171,26 +171,24 @@ def test_a_kill_leaves_no_orphan(shop: TokenShop, address: str, stage: Stage, tm
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "says"),
+    ("changes", "says"),
     [
-        ({"Bearer {{vault:koprogo/shop#admin}}": "Bearer wrong"}, BackendError, "403 Forbidden"),
-        ({"/tokens\n    headers": "/away\n    headers"}, BackendError, "it redirects"),
-        ({"token: data.token": "token: data.tokn"}, BackendError, "no token"),
-        ({"id: data.id": "id: data.token.x"}, BackendError, "no id"),
-        ({"shop#admin": "shop#nobody"}, InputError, "has no nobody"),
-        ({"koprogo/shop#": "koprogo/none#"}, InputError, "nothing at koprogo/none"),
+        ({"Bearer {{vault:koprogo/shop#admin}}": "Bearer wrong"}, "403 Forbidden"),
+        ({"/tokens\n    headers": "/away\n    headers"}, "it redirects"),
+        ({"token: data.token": "token: data.tokn"}, "no token"),
+        ({"id: data.id": "id: data.token.x"}, "no id"),
+        ({"shop#admin": "shop#nobody"}, "has no nobody"),
+        ({"koprogo/shop#": "koprogo/none#"}, "nothing at koprogo/none"),
     ],
 )
-def test_refusals(
-    shop: TokenShop, address: str, stage: Stage, changes: dict[str, str], error: type[KoprogoError], says: str
-) -> None:
+def test_refusals(shop: TokenShop, address: str, stage: Stage, changes: dict[str, str], says: str) -> None:
     """Each refusal has a reason, and shows neither what was sent nor what came."""
     text = TEXT.partition("list:")[0]
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
 
-    with pytest.raises(error, match=says) as refused:
+    with pytest.raises((BackendError, InputError), match=says) as refused:
         KIND.create(read(ApiTokenSpec, text.format(address=address, ca="null")), change(), stage.tools)
 
     shown = f"{refused.value} {refused.value.cause} {refused.value.next_step} {refused.value.__cause__}"
@@ -290,7 +288,9 @@ def test_a_command_that_does_not_end(stage: Stage, tmp_path: Path) -> None:
 
     def killed() -> None:
         status = Path(f"/proc/{mark.read_text().strip()}/stat")
-        if status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":  # a zombie is its parent's matter
+        if (
+            status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+        ):  # a zombie is its parent's matter
             raise NotYet("it runs")
 
     wait_for("the sleeping process has ended", killed, seconds=20, interval=0.02)

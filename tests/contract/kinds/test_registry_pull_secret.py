@@ -85,7 +85,13 @@ def test_the_same_file_again(spec: RegistryPullSecretSpec, stage: Stage) -> None
     ],
 )
 def test_no_proof(  # noqa: PLR0913, PLR0917 - what a refusal is made of
-    registry: SmallRegistry, spec: RegistryPullSecretSpec, stage: Stage, scheme: str, realm: str, password: str, says: str
+    registry: SmallRegistry,
+    spec: RegistryPullSecretSpec,
+    stage: Stage,
+    scheme: str,
+    realm: str,
+    password: str,
+    says: str,
 ) -> None:
     """A login that is refused, that nobody asks for, or that would travel without TLS proves nothing; no value is shown."""
     registry.scheme, registry.realm = scheme, realm
@@ -99,10 +105,14 @@ def test_no_proof(  # noqa: PLR0913, PLR0917 - what a refusal is made of
 
 
 def test_a_file_of_another_registry(spec: RegistryPullSecretSpec, stage: Stage) -> None:
-    """A file without a login for the registry is refused without a question."""
+    """A file without a login under the name that the registry has in it is refused without a question."""
     other = KIND.create(spec.model_copy(update={"registry": "ghcr.io"}), change(), stage.tools)
 
-    for values in (other, {FILE: Secret("no JSON")}, {}):
+    named = spec.model_copy(update={"entry": "https://hub.example.org/v1/"})
+    file = KIND.create(named, change(), stage.tools)
+    KIND.prove(named, file, stage.tools)
+    assert ["https://hub.example.org/v1/"] == [*json.loads(file[FILE].reveal())["auths"]]
+    for values in (other, file, {FILE: Secret("no JSON")}, {}):
         with pytest.raises(ProofFailed, match="no login for 127"):
             KIND.prove(spec, values, stage.tools)
 

@@ -99,7 +99,9 @@ def test_a_server_can_use_it(stage: Stage, tmp_path: Path) -> None:
     context = ssl.create_default_context(cafile=str(tmp_path / "ca"))
 
     with served(lambda _request: Response("ok"), (tmp_path / "certificate", tmp_path / "private-key")) as address:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
         answer = opener.open(address, timeout=10).read()
 
     assert b"ok" == answer

@@ -47,6 +47,9 @@ class TokenShop:
         if request.path == "/me":
             known = bearer in [token for _, token in self.tokens.values()]
             return Response(f"you said {bearer}", 200 if known else 401)
+        return self._administered(request, bearer)
+
+    def _administered(self, request: Request, bearer: str) -> Response:
         if bearer != ADMIN:
             return Response(f"{bearer} is no administrator", 403)
         match request.method:
