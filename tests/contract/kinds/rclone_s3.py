@@ -30,7 +30,16 @@ def s3(state: State, folder: Path) -> Iterator[tuple[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "rclone.log"
-    arguments = ["--addr", f"127.0.0.1:{port}", "--cert", certificate, "--key", key, "--auth-proxy", asked]
+    arguments: list[str | Path] = [
+        "--addr",
+        f"127.0.0.1:{port}",
+        "--cert",
+        certificate,
+        "--key",
+        key,
+        "--auth-proxy",
+        asked,
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [rclone(), "serve", "s3", "--config", "/dev/null", *arguments], stdout=output, stderr=output
