@@ -34,6 +34,8 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── VaultIntercepted          a wrapped secret was opened by somebody else, or replaced: an alarm
     │   ├── VaultConflict             the check-and-set version is not the current one
     │   └── VaultUnavailable          no answer, 5xx, standby (temporary)
+    ├── BackendError                  a server that takes credentials (an API, a registry) refused, or its answer is of no use
+    │   └── BackendUnavailable        no answer, 429, 5xx (temporary; what was asked for may have happened)
     ├── KubernetesError               the API server refused, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
@@ -313,6 +315,17 @@ class VaultConflict(VaultError):
 
 class VaultUnavailable(VaultError):
     """No answer, or an answer that another try may change."""
+
+    temporary = True
+    result_unknown = True
+
+
+class BackendError(KoprogoError):
+    """A server for which a credential is made refused, or answered what cannot be used."""
+
+
+class BackendUnavailable(BackendError):
+    """No answer, or one that another try may change."""
 
     temporary = True
     result_unknown = True

@@ -30,6 +30,9 @@ VaultPath = Annotated[
     Field(description="a path below the mount such as koprogo/koprogo-api", examples=["koprogo/koprogo-api"]),
 ]
 
+SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]
+"""What Kubernetes calls the types of Secrets that it looks into itself; it never lets one become another."""
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -70,11 +73,13 @@ class Target(Model):
     A Secret of the cluster that holds the secret's fields, or some of them.
 
     *key* is for kinds of one field, *keys* tells the key of each field that is wanted there. *scope* is what the sealed
-    form is bound to; ``strict`` (its name and namespace) is right unless it has to move.
+    form is bound to; ``strict`` (its name and namespace) is right unless it has to move. Without *type* it is the one that
+    the kind gives, see :meth:`SecretSpec.secret_type`.
     """
 
     namespace: DnsName
     name: DnsName
+    type: SecretType | None = None
     key: DataKey | None = None
     keys: Mapping[str, DataKey] = {}
     scope: Scope = Field(default=Scope.STRICT, description="strict, namespace-wide or cluster-wide")
@@ -126,9 +131,6 @@ class RotationPolicy(Model):
     overlap: Duration = timedelta(0)
 
 
-SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]
-
-
 class SecretSpec(Model):
     """
     What all kinds have in common; each kind's own specification derives from it and adds what its making needs.
@@ -164,3 +166,7 @@ class SecretSpec(Model):
         if self.FIELDS == (VALUE,) and target.key is not None:
             return {VALUE: target.key}
         return target.keys or {field: field for field in self.FIELDS}
+
+    def secret_type(self, target: Target) -> SecretType:
+        """Return which type of Secret *target* is."""
+        return target.type or self.TYPE

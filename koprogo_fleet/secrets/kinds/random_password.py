@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
 
 from koprogo_fleet.core.model import Whole
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.secrets.kinds.kind import Change, Origin, Tools
+from koprogo_fleet.secrets.kinds.kind import Origin
+from koprogo_fleet.secrets.kinds.quiet import Quiet
 from koprogo_fleet.secrets.spec import VALUE, SecretSpec, Values
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Alphabet(StrEnum):
@@ -46,37 +43,16 @@ class RandomPasswordSpec(SecretSpec):
     )
 
 
-class RandomPassword:
+class RandomPassword(Quiet[RandomPasswordSpec]):
     """The readers of the Secret are all there is: what they are proven by is that they run with it."""
 
     name = "random-password"
     spec = RandomPasswordSpec
     origin = Origin.HERE
 
-    def begin(self, _spec: RandomPasswordSpec, _change: Change, _tools: Tools) -> Mapping[str, str]:
-        """Nothing has to be looked at."""
-        return _NOTHING
-
     def make(self, spec: RandomPasswordSpec, _former: Values) -> Values:
         """Choose a new one."""
         return {VALUE: random_password(spec.length, spec.alphabet)}
-
-    def create(self, _spec: RandomPasswordSpec, change: Change, _tools: Tools) -> Values:
-        """No server has to learn of it."""
-        return change.new
-
-    def prove(self, _spec: RandomPasswordSpec, _values: Values, _tools: Tools) -> None:
-        """No server could be asked."""
-
-    def last(self, _spec: RandomPasswordSpec, change: Change) -> Values:
-        """The new one."""
-        return change.new
-
-    def revoke(self, _spec: RandomPasswordSpec, _change: Change, _tools: Tools) -> None:
-        """No server knows it."""
-
-    def discard(self, _spec: RandomPasswordSpec, _change: Change, _tools: Tools) -> None:
-        """No server knows it."""
 
 
 def random_password(length: int = 32, alphabet: Alphabet = Alphabet.LETTERS_AND_DIGITS) -> Secret:

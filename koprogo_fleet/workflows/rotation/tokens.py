@@ -179,6 +179,20 @@ class TokenRotation:
         )
         self._tell(f"Vault secret {self._path}", f"version {stored.version}", f"version {version}")
 
+    def kept(self) -> Secret:
+        """
+        Return the current token in Vault, whatever is under way.
+
+        Raises:
+            NotConverged: there is none.
+        """
+        return self._read().values[self.name]
+
+    def refusing(self, token: Secret) -> list[str]:
+        """Return the servers that do not accept *token*."""
+        self.tokens = {CURRENT: token}
+        return [name for name, state in self._ask().items() if CURRENT not in state.accepts]
+
     def _read(self) -> Stored:
         stored = self.run.vault.read(self._path)
         if stored is None or self.name not in stored.values:

@@ -161,3 +161,10 @@ def _opened(  # noqa: PLR0913 - everything that a run is made of
         finally:
             if run.nornir:
                 run.nornir.close_connections()
+
+
+@contextmanager
+def looking(fleet: Fleet, directory: Path, target: Target, listener: Listener) -> Generator[Context]:
+    """Open a run that looks at the nodes and at Vault, and changes nothing."""
+    with _opened(fleet, directory, target, listener, Report(), dry_run=True) as run:
+        yield run

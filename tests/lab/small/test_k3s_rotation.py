@@ -16,9 +16,17 @@ from faults import SERVERS, console
 from lab_fleet import Fleet
 from open_vault import open_vault
 
+from koprogo_fleet.core.errors import ProofFailed
+from koprogo_fleet.core.events import ignore
+from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.lab import Lab
+from koprogo_fleet.secrets.kinds.k3s_token import K3sToken, K3sTokenSpec
+from koprogo_fleet.secrets.kinds.kind import Change, Tools
+from koprogo_fleet.secrets.spec import VALUE
+from koprogo_fleet.workflows.rotation.service import K3sTokenService
+from koprogo_fleet.workflows.target import choose, open_target
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
 
@@ -239,6 +247,33 @@ def test_servers_whose_hashes_differ_are_left_alone(small: Fleet) -> None:
     told = " ".join((refused.stdout + refused.stderr).split())
     assert (1, True) == (refused.returncode, f"the encryption configuration of {SERVERS[1]} is not the one" in told)
     assert since == small.on(SERVERS[1], "systemctl show k3s --property=InvocationID")
+    assert_well(small)
+
+
+def test_the_agent_token_as_a_kind_of_secret(small: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lent to secrets.yaml, it is rotated once however often it is asked for; the cluster accepts what Vault has then."""
+    before, version = stored(small)
+    former, wrong = {VALUE: before["agent"]}, {VALUE: Secret("K10wrong")}
+    monkeypatch.setenv("KOPROGO_STATE_DIR", small.environment["KOPROGO_STATE_DIR"])
+    fleet = load_fleet(small.inventory / "fleet.yaml")
+    target = open_target(choose("lab"), ignore, small.lab)
+
+    def lent(name: str) -> K3sTokenService:
+        return K3sTokenService(name, fleet, small.inventory, target, ignore)
+
+    tools = Tools(dict, dict, ignore, {"k3s-token": lent})
+    spec = K3sTokenSpec.model_validate(
+        {"name": "agents", "kind": "k3s-token", "token": "agent", "vault": {"path": TOKENS, "key": "agent"}}
+    )
+
+    for _ in range(2):
+        new = K3sToken().create(spec, Change("r1", former, {}), tools)
+
+    after, newer = stored(small)
+    assert (version + 2, new) == (newer, {VALUE: after["agent"]})
+    K3sToken().prove(spec, new, tools)
+    with pytest.raises(ProofFailed, match="is not accepted by"):
+        K3sToken().prove(spec, wrong, tools)
     assert_well(small)
 
 
