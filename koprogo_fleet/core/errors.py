@@ -30,6 +30,7 @@ Every error that a user of koprogo_fleet can meet.
     ├── VaultError
     │   ├── VaultRefused              403: the token does not allow this call
     │   ├── VaultSealed               503: sealed, or not initialised
+    │   ├── VaultIntercepted          a wrapped secret was opened by somebody else, or replaced: an alarm
     │   ├── VaultConflict             the check-and-set version is not the current one
     │   └── VaultUnavailable          no answer, 5xx, standby (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
@@ -295,6 +296,10 @@ class VaultRefused(VaultError, PermissionError):
 
 class VaultSealed(VaultError):
     """Vault is sealed or not initialised."""
+
+
+class VaultIntercepted(VaultError):
+    """What was wrapped for us alone has been opened before, or is not what was wrapped: take it for stolen."""
 
 
 class VaultConflict(VaultError):

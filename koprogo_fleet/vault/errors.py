@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import hvac.exceptions as hvac_errors  # type: ignore[import-untyped]
 import requests
 
 from koprogo_fleet.core.errors import VaultConflict, VaultError, VaultRefused, VaultSealed, VaultUnavailable
 
+SEALED = "sealed"
+UPGRADING = "Upgrading from non-versioned to versioned data"
 CAS_MISMATCH = "check-and-set parameter did not match the current version"
 
 
@@ -27,6 +31,8 @@ def explained(error: hvac_errors.VaultError, address: str, what: str) -> VaultEr
             cause="two runs at the same time, or a person",
             next_step="run the same again: it starts from what is there now",
         )
+    if (pause := _pause(error, said)) is not None:
+        return VaultUnavailable(seen, cause=pause, next_step="vault status")
     match error:
         case hvac_errors.Forbidden() | hvac_errors.Unauthorized():
             return VaultRefused(
@@ -44,10 +50,55 @@ def explained(error: hvac_errors.VaultError, address: str, what: str) -> VaultEr
             return VaultError(
                 seen, cause="no key-value engine is mounted under that name", next_step="vault secrets list"
             )
-        case hvac_errors.InternalServerError() | hvac_errors.BadGateway() | hvac_errors.RateLimitExceeded():
-            return VaultUnavailable(seen, cause="Vault is starting, overloaded or a standby", next_step="vault status")
         case _:
             return VaultError(seen, next_step="vault status")
+
+
+def _pause(error: hvac_errors.VaultError, said: str) -> str | None:
+    """Return why another try may succeed; None where it cannot."""
+    match error:
+        case (
+            hvac_errors.InternalServerError()
+            | hvac_errors.BadGateway()
+            | hvac_errors.RateLimitExceeded()
+            | hvac_errors.PreconditionFailed()
+        ):
+            return "Vault is starting, overloaded, or a standby that is behind"
+        case hvac_errors.VaultDown() if SEALED not in said:
+            return "it is in maintenance, or no server is behind that address"
+        case hvac_errors.InvalidRequest() if UPGRADING in said:
+            return "the engine was mounted a moment ago"
+        case _:
+            return None
+
+
+def login_refused(error: hvac_errors.VaultError, address: str, what: str) -> VaultRefused:
+    """Return the error of ours for a login that Vault did not accept. It is not repeated: some methods then lock us out."""
+    said = "; ".join(error.errors or ()) or "no explanation"
+    return VaultRefused(
+        f"{what}: Vault at {address} says: {said}",
+        cause="the role, or what proves that we may have it, is wrong or has run out; or the method is mounted elsewhere",
+        next_step="docs/howto/vault-login.md says what each way to log in needs",
+    )
+
+
+def expired(refused: VaultRefused, what: str) -> VaultRefused:
+    """Return the error for a token that is not valid any more, where there is no way to another one."""
+    return VaultRefused(
+        what if what == refused.seen else f"{what}: the token expired, and no other can be had: {refused.seen}",
+        cause="the token is wrong, was revoked, or has expired",
+        next_step="vault token lookup; log in again, then run the same command: it goes on from here",
+    )
+
+
+def lacking(refused: VaultRefused, path: str, capability: str, has: Sequence[str]) -> VaultRefused:
+    """Return the refusal with what the token's policies lack."""
+    return VaultRefused(
+        refused.seen,
+        cause=f"the token's policies do not give it {capability} on {path}; it has: {', '.join(has) or 'nothing'}",
+        next_step=f'add to a policy of it: path "{path}" {{ capabilities = ["{capability}"] }}; '
+        "koprogo-fleet vault setup writes those that a fleet needs",
+    )
 
 
 def unreachable(error: requests.RequestException, address: str, what: str) -> VaultError:

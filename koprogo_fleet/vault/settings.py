@@ -1,4 +1,4 @@
-"""Which Vault, and with which token."""
+"""Which Vault, and how to log in to it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from koprogo_fleet.core.errors import InputError, MissingCredentials
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.vault.login import GivenToken, LoginMethod
+from koprogo_fleet.vault.login.environment import login_of
+from koprogo_fleet.vault.session import PATIENCE, VaultSession
 
-ADDRESS, TOKEN, CA = "VAULT_ADDR", "VAULT_TOKEN", "VAULT_CACERT"
+ADDRESS, CA, NAMESPACE = "VAULT_ADDR", "VAULT_CACERT", "VAULT_NAMESPACE"
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class VaultSettings:
     """How to reach a Vault: *ca* is the file of the authority to verify it with, or None for the system's own."""
 
     address: str
-    token: Secret
+    login: LoginMethod
     ca: Path | None = None
+    namespace: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)
@@ -36,24 +40,31 @@ class VaultSettings:
                 next_step=f"set {CA} to a PEM file, or unset it to use the authorities of this machine",
             )
 
+    @classmethod
+    def with_token(cls, address: str, token: Secret, ca: Path | None = None) -> VaultSettings:
+        """Return the settings for a token that is there already."""
+        return cls(address, GivenToken(token), ca)
+
+    def session(self, *, patience: float = PATIENCE) -> VaultSession:
+        """Return a session; nothing is sent before its first call. To be closed."""
+        return VaultSession(self.address, self.login, self.ca, self.namespace, patience=patience)
+
 
 def from_environment(environment: Mapping[str, str] | None = None) -> VaultSettings | None:
     """
-    Return what ``VAULT_ADDR``, ``VAULT_TOKEN`` and ``VAULT_CACERT`` say, or None where there is no address.
+    Return what ``VAULT_ADDR``, ``VAULT_CACERT``, ``VAULT_NAMESPACE`` and the variables of one way to log in say.
+
+    None where there is no address.
 
     Raises:
-        MissingCredentials: an address without a token.
-        InputError: the address or the file of the authority cannot be used.
+        MissingCredentials: an address without a way to log in.
+        InputError: several ways, or half of one; or the address or the file of the authority cannot be used.
     """
     variables = os.environ if environment is None else environment
     address = variables.get(ADDRESS, "").strip()
     if not address:
         return None
-    token = variables.get(TOKEN, "").strip()
-    if not token:
-        raise MissingCredentials(
-            f"{ADDRESS} is set, but {TOKEN} is not",
-            next_step=f'export {TOKEN}="$(vault token create -field=token -policy=…)", or unset {ADDRESS} to use the lab',
-        )
     ca = variables.get(CA, "").strip()
-    return VaultSettings(address, Secret(token), Path(ca) if ca else None)
+    return VaultSettings(
+        address, login_of(variables), Path(ca) if ca else None, variables.get(NAMESPACE, "").strip() or None
+    )

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import hvac  # type: ignore[import-untyped]
 
-from koprogo_fleet.core.errors import InputError, VaultError
-from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.vault.connection import VaultConnection
+from koprogo_fleet.core.errors import InputError, VaultError, VaultRefused
+from koprogo_fleet.vault.errors import explained
+from koprogo_fleet.vault.session import Need, VaultSession
 
 
-class SshAuthority(VaultConnection):
+class SshAuthority:
     """
     One mount of the SSH engine: a key of its own, which never leaves Vault.
 
     Use one for users and another for hosts: whom sshd lets in, and whom we talk to, are two questions.
 
     Args:
-        address: ``https://host:port``.
-        token: may update ``<mount>/sign/<role>`` and read ``<mount>/config/ca``.
-        ca: file of the authority that the server is verified with; None means those of this machine.
+        session: may update ``<mount>/sign/<role>`` and read ``<mount>/config/ca``.
         mount: where the engine is mounted.
-        patience: seconds for which a call is repeated while Vault is unavailable.
     """
 
-    def __init__(
-        self, address: str, token: Secret, ca: Path | None = None, mount: str = "ssh-user", *, patience: float = 20.0
-    ) -> None:
-        super().__init__(address, token, ca, mount, patience=patience)
+    def __init__(self, session: VaultSession, mount: str = "ssh-user") -> None:
+        self._session, self.mount = session, mount
 
     def ca_public_key(self) -> str:
         """
@@ -41,7 +35,8 @@ class SshAuthority(VaultConnection):
             VaultError: the engine is not mounted there or has no key; or as :meth:`~koprogo_fleet.vault.Vault.read`.
         """
         what = f"read {self.mount}/config/ca"
-        answer = self._ask(what, lambda: self._client.read(f"{self.mount}/config/ca"))
+        path = f"{self.mount}/config/ca"
+        answer = self._ask(what, lambda client: client.read(path), Need(path, "read"))
         return self._text(answer, "public_key", what)
 
     def sign_user_key(self, public_line: str, role: str, principals: Sequence[str], ttl: timedelta) -> str:
@@ -86,36 +81,39 @@ class SshAuthority(VaultConnection):
         }
         if ttl is not None:
             data["ttl"] = f"{ttl.total_seconds():.0f}s"
-        what = f"sign a {kind} key with {self.mount}/sign/{role}"
-        answer = self._ask(what, lambda: self._client.write_data(f"{self.mount}/sign/{role}", data=data))
+        path = f"{self.mount}/sign/{role}"
+        what = f"sign a {kind} key with {path}"
+        answer = self._ask(what, lambda client: client.write_data(path, data=data), Need(path, "update"))
         return self._text(answer, "signed_key", what)
 
-    def _ask(self, what: str, call: Callable[[], Any]) -> Any:
-        def found() -> Any:
+    def _ask(self, what: str, call: Callable[[Any], Any], need: Need) -> Any:
+        def found(client: Any) -> Any:
             try:
-                return call()
+                return call(client)
             except hvac.exceptions.InvalidPath:
                 return None
+            except hvac.exceptions.InvalidRequest as error:
+                raise self._hinted(explained(error, self._session.address, what)) from None
 
-        return self._retrying(self._call, what, found)
+        try:
+            return self._session.ask(what, found, need)
+        except VaultRefused as refused:
+            raise self._hinted(refused) from None
 
-    def _explained(self, error: hvac.exceptions.VaultError, what: str) -> VaultError:
-        found = super()._explained(error, what)
-        if isinstance(error, hvac.exceptions.Forbidden | hvac.exceptions.InvalidRequest):
-            return type(found)(
-                found.seen,
-                cause="the token's policy does not allow this, no SSH engine is mounted there, "
-                "or its role does not exist or does not allow what is asked for",
-                next_step=f"vault secrets list; vault list {self.mount}/roles; docs/howto/ssh-certificates.md says what "
-                "is needed",
-            )
-        return found
+    def _hinted(self, error: VaultError) -> VaultError:
+        return type(error)(
+            error.seen,
+            cause=f"{error.cause or 'what is asked for is not valid'}; or no SSH engine is mounted there, or its role does "
+            "not exist or does not allow what is asked for",
+            next_step=f"vault secrets list; vault list {self.mount}/roles; docs/howto/ssh-certificates.md says what is "
+            "needed",
+        )
 
     def _text(self, answer: Any, name: str, what: str) -> str:
         data = answer.get("data") if isinstance(answer, Mapping) else None
         if not isinstance(data, Mapping) or not isinstance(data.get(name), str):
             raise VaultError(
-                f"{what}: Vault at {self.address} has nothing there",
+                f"{what}: Vault at {self._session.address} has nothing there",
                 cause="no SSH engine is mounted under that name, or it was given no key",
                 next_step=f"vault secrets list; vault read {self.mount}/config/ca; docs/howto/ssh-certificates.md says "
                 "what is needed",

@@ -20,9 +20,10 @@ from koprogo_fleet.hosts.resource import Resource
 from koprogo_fleet.inventory.documents import certificate_file, private_key_of
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.ssh.user_keys import ensure_private_key
-from koprogo_fleet.vault.settings import VaultSettings
+from koprogo_fleet.vault.session import VaultSession
 from koprogo_fleet.vault.ssh import SshAuthority
 from koprogo_fleet.workflows.target import Choice, open_cloud
+from koprogo_fleet.workflows.vault import vault_on_demand
 
 
 class Signatures:
@@ -103,11 +104,11 @@ class Signatures:
 
 
 @contextmanager
-def signatures(fleet: Fleet, vault: VaultSettings | Callable[[], VaultSettings]) -> Generator[Signatures | None]:
+def signatures(fleet: Fleet, vault: Callable[[], VaultSession]) -> Generator[Signatures | None]:
     """
     Yield what signs for *fleet*, our own key signed already; None where its fleet.yaml has no ``ssh.certificates``.
 
-    *vault* may be a function: it is called only where the fleet needs a Vault.
+    *vault* gives the run's session with Vault; it is called only where the fleet has certificates.
 
     Raises:
         VaultError: an engine is not there, or refuses.
@@ -117,12 +118,10 @@ def signatures(fleet: Fleet, vault: VaultSettings | Callable[[], VaultSettings])
         login.unlink(missing_ok=True)  # netmiko would use it, although it has run out, because it is beside the key
         yield None
         return
-    vault = vault() if callable(vault) else vault
-    with (
-        SshAuthority(vault.address, vault.token, vault.ca, words.user_mount) as users,
-        SshAuthority(vault.address, vault.token, vault.ca, words.host_mount) as hosts,
-    ):
-        yield Signatures(fleet, words, login, users, hosts)
+    session = vault()
+    yield Signatures(
+        fleet, words, login, SshAuthority(session, words.user_mount), SshAuthority(session, words.host_mount)
+    )
 
 
 @contextmanager
@@ -137,7 +136,7 @@ def logged_in(fleet: Fleet, choice: Choice, listener: Listener) -> Generator[Non
     if fleet.ssh.certificates is None:
         yield
         return
-    with signatures(fleet, open_cloud(choice, listener).vault):
+    with vault_on_demand(open_cloud(choice, listener).vault) as vault, signatures(fleet, vault):
         yield
 
 

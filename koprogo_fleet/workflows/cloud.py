@@ -27,6 +27,7 @@ from koprogo_fleet.workflows.ovh import FleetAtOvh, budget_of, open_fleet
 from koprogo_fleet.workflows.phases.cloud import RecordedHostKeys
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import CloudTarget
+from koprogo_fleet.workflows.vault import vault_on_demand
 
 PHASE = "Cloud: what the plan says"
 
@@ -107,8 +108,9 @@ def apply_saved(  # noqa: PLR0913 - what it needs, by name
     text = _read(path)
     with (
         changing(fleet, "cloud apply", target, listener) as journal,
-        signatures(fleet, target.vault) as signs,
-        open_fleet(fleet, target, listener) as here,
+        vault_on_demand(target.vault) as vault,
+        signatures(fleet, vault) as signs,
+        open_fleet(fleet, target, listener, vault) as here,
     ):
         shown = plan_from_json(text, here.plan())
         here.tell_price(shown, budget_of(fleet, budget))

@@ -25,6 +25,7 @@ from koprogo_fleet.workflows.context import RETRIES
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.run import Phase, Report, run_phases, stop_at_failure
 from koprogo_fleet.workflows.target import CloudTarget
+from koprogo_fleet.workflows.vault import vault_on_demand
 from koprogo_tasks import baseline, claim
 
 COMMAND = "harden"
@@ -138,7 +139,7 @@ class _Run:
 def _run(  # noqa: PLR0913 - what it needs, by name
     fleet: Fleet, directory: Path, target: CloudTarget, listener: Listener, filled: Report, *, dry_run: bool
 ) -> Generator[_Run]:
-    with signatures(fleet, target.vault) as signs:
+    with vault_on_demand(target.vault) as vault, signatures(fleet, vault) as signs:
         options = {"max_failures": "100%"} if dry_run else {"retries": RETRIES}
         nornir = open_nornir(directory, **options)
         try:

@@ -19,6 +19,7 @@ from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.certificates import signatures
 from koprogo_fleet.workflows.target import CloudTarget
+from koprogo_fleet.workflows.vault import vault_on_demand
 
 READ_SECONDS = 10.0
 """How long OVH is waited for where the files can be shown instead."""
@@ -31,7 +32,7 @@ def sync_inventory(directory: Path, target: CloudTarget, listener: Listener, *, 
     Where the fleet has certificates, our key is signed anew.
     """
     fleet = load_fleet(directory / "fleet.yaml")
-    with signatures(fleet, target.vault):
+    with vault_on_demand(target.vault) as vault, signatures(fleet, vault):
         return sync_files(OvhApi(target.credentials, listener), fleet, directory, force=force)
 
 

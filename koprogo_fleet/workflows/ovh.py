@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,9 @@ from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import Plan, plan
 from koprogo_fleet.ssh.user_keys import ensure_private_key
 from koprogo_fleet.vault.client import Vault
+from koprogo_fleet.vault.session import VaultSession
 from koprogo_fleet.workflows.target import CloudTarget
+from koprogo_fleet.workflows.vault import vault_on_demand
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,13 @@ class FleetAtOvh:
 
 
 @contextmanager
-def open_fleet(fleet: Fleet, target: CloudTarget, listener: Listener) -> Generator[FleetAtOvh]:
+def open_fleet(
+    fleet: Fleet, target: CloudTarget, listener: Listener, vault: Callable[[], VaultSession] | None = None
+) -> Generator[FleetAtOvh]:
     """
     Yield the ways to a fleet's objects. Vault is opened only where fleet.yaml has backups, whose keys it keeps.
+
+    *vault* gives the session of a run that has one.
 
     Raises:
         MissingCredentials: Vault is needed, and there is no way to log in to it.
@@ -110,9 +116,9 @@ def open_fleet(fleet: Fleet, target: CloudTarget, listener: Listener) -> Generat
     if fleet.backups is None:
         yield FleetAtOvh(fleet, api, endpoint, NO_KEEPER, listener)
         return
-    settings = target.vault()
-    with Vault(settings.address, settings.token, settings.ca, fleet.vault.mount) as vault:
-        yield FleetAtOvh(fleet, api, endpoint, vault, listener)
+    with vault_on_demand(target.vault) as own:
+        keeper = Vault((vault or own)(), fleet.vault.mount)
+        yield FleetAtOvh(fleet, api, endpoint, keeper, listener)
 
 
 def budget_of(fleet: Fleet, given: Decimal | None) -> Decimal | None:

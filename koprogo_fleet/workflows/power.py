@@ -27,6 +27,7 @@ from koprogo_fleet.workflows.cloud import changing
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import CloudTarget
+from koprogo_fleet.workflows.vault import vault_on_demand
 
 READY_SECONDS = 300.0
 FIELD = "power.may_switch_off"
@@ -188,7 +189,7 @@ def _until_ready(fleet: Fleet, directory: Path, target: CloudTarget, listener: L
             raise NotYet(f"not Ready: {', '.join(missing)}")
 
     try:
-        with signatures(fleet, target.vault):
+        with vault_on_demand(target.vault) as vault, signatures(fleet, vault):
             wait_for(
                 f"all {len(fleet.nodes)} nodes Ready",
                 look,

@@ -149,10 +149,9 @@ def open_run(  # noqa: PLR0913 - everything that a run is made of
 ) -> Generator[Context]:
     """Yield what the phases of a run share; the connections to the nodes end with the block."""
     check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
-    vault = Vault(target.vault.address, target.vault.token, target.vault.ca, fleet.vault.mount)
-    with vault, signatures(fleet, target.vault) as signs:
-        api = OvhApi(target.credentials, listener)
-        run = Context(fleet, directory, target, api, vault, listener, dry_run, report, signs)
+    with target.vault.session() as vault, signatures(fleet, lambda: vault) as signs:
+        api, kv = OvhApi(target.credentials, listener), Vault(vault, fleet.vault.mount)
+        run = Context(fleet, directory, target, api, kv, listener, dry_run, report, signs)
         try:
             yield run
         finally:

@@ -184,16 +184,16 @@ def _lab(choice: Choice, listener: Listener, name: str) -> Target:
 
 
 def _vault_of_the_lab(endpoints: LabEndpoints) -> VaultSettings:
-    return VaultSettings(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
+    return VaultSettings.with_token(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
 
 
 def _vault_of_the_environment() -> VaultSettings:
     vault = vault_settings.from_environment()
     if vault is None:
         raise MissingCredentials(
-            "VAULT_ADDR and VAULT_TOKEN are not set",
+            "VAULT_ADDR is not set",
             cause="the fleet's secrets are kept in Vault or OpenBao",
-            next_step="export VAULT_ADDR=https://… VAULT_TOKEN=… (and VAULT_CACERT for a private CA)",
+            next_step="export VAULT_ADDR=https://… and a way to log in: docs/howto/vault-login.md",
         )
     return vault
 

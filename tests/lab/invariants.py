@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 from faults import SERVERS
 from lab_fleet import Fleet
+from open_vault import open_vault
 
 from koprogo_fleet.core.journal import DIRECTORY
 from koprogo_fleet.core.quorum import quorum
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.lab.cgroups import Cgroup
 from koprogo_fleet.lab.lab import Lab
-from koprogo_fleet.vault import Vault
 
 _UP = (0, 28)
 """curl's exit status for an answer, and for one that takes too long on a machine that is busy; one that is down refuses."""
@@ -87,7 +87,7 @@ def _told(fleet: Fleet) -> list[str]:
 
 def _secrets(fleet: Fleet) -> Iterator[str]:
     endpoints = Lab(fleet.lab).up()
-    with Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
+    with open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
         for path in ("koprogo/k3s", "koprogo/koprogo-api"):
             stored = vault.read(path)
             assert stored is not None, path

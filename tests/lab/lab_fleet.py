@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from open_vault import open_vault
 
 from koprogo_fleet.core.runs import Run, list_runs
 from koprogo_fleet.lab.lab import Lab
@@ -133,10 +136,10 @@ class Fleet:
         return OvhApi(lab_credentials(Lab(self.lab).up()))
 
     @property
-    def vault(self) -> Vault:
-        """The lab's Vault, for what a person does by hand; to be closed."""
+    def vault(self) -> AbstractContextManager[Vault]:
+        """The lab's Vault, for what a person does by hand."""
         endpoints = Lab(self.lab).up()
-        return Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
+        return open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
 
     @property
     def request_log(self) -> Path:

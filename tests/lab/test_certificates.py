@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lab_fleet import Fleet, make_fleet
 from nornir_netmiko.tasks import netmiko_send_command
+from open_vault import open_authority
 from ruamel.yaml import YAML
 
 from koprogo_fleet.core.errors import LoginRefused
@@ -18,7 +19,6 @@ from koprogo_fleet.hosts.baseline.certificates import DROP_IN, HOST_CERTIFICATE
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.ssh.connection import CONNECTION_NAME, connect
 from koprogo_fleet.ssh.login import Login, login_of
-from koprogo_fleet.vault.ssh import SshAuthority
 from koprogo_fleet.workflows.nornir import open_nornir
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
@@ -81,7 +81,7 @@ def test_no_key_is_needed(certified: Fleet, tmp_path: Path) -> None:
     assert before == certified.on(NODE, f"cat {HOST_CERTIFICATE}")
 
     endpoints = Lab(certified.lab).up()
-    with SshAuthority(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca, "ssh-host") as hosts:
+    with open_authority(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca, "ssh-host") as hosts:
         (tmp_path / "known_hosts").write_text(f"@cert-authority koprogo-* {hosts.ca_public_key()}\n")
     connect(replace(login(certified), known_hosts=tmp_path / "known_hosts")).close()
 

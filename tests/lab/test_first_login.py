@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from nornir.core.state import GlobalState
 from nornir.core.task import MultiResult, Result, Task
 from nornir_netmiko.connections import Netmiko
 from nornir_netmiko.tasks import netmiko_send_command
+from open_vault import open_authority
 
 from koprogo_fleet.core.errors import CommandFailed, HostKeyMismatch, LoginRefused, SshError, Unreachable, WaitTimeout
 from koprogo_fleet.core.secret import Secret
@@ -213,9 +214,9 @@ def boot(machines: NspawnMachines, vault: VaultEndpoint, directory: Path) -> Ser
     return server
 
 
-def authority(vault: VaultEndpoint, mount: str) -> SshAuthority:
+def authority(vault: VaultEndpoint, mount: str) -> AbstractContextManager[SshAuthority]:
     """Return one of the lab's authorities, with the fleet's token."""
-    return SshAuthority(vault.address, vault.token, vault.ca, mount)
+    return open_authority(vault.address, vault.token, vault.ca, mount)
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ import yaml
 from faults import SERVERS
 from invariants import quorum_kept
 from lab_fleet import Fleet, make_fleet
+from open_vault import open_vault
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.hosts.k3s import paths
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.standin import artifact
-from koprogo_fleet.vault import Vault
 from koprogo_fleet.workflows.artifacts import sha256_of
 from koprogo_fleet.workflows.nornir import open_nornir
 
@@ -156,7 +156,7 @@ def releases(fleet: Fleet, root: Path) -> Iterator[str]:
 def test_changes_restart_one_server_at_a_time(small: Fleet, tmp_path: Path) -> None:
     """Mirror with credentials, audit, snapshots and the way of the binary change while etcd keeps its quorum."""
     endpoints = Lab(small.lab).up()
-    with Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
+    with open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
         values = {"username": Secret("node"), "password": Secret(PASSWORD)}
         vault.write("koprogo/registries/mirror", values, expected_version=0)
     asked: list[tuple[str, str]] = []

@@ -45,15 +45,14 @@ def looking(  # noqa: PLR0913 - everything that a run is made of
     Raises:
         KoprogoError: Vault, or the inventory, cannot be read.
     """
-    vault = target.vault
     check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
-    with Vault(vault.address, vault.token, vault.ca, fleet.vault.mount) as kv, signatures(fleet, vault) as signs:
+    with target.vault.session() as vault, signatures(fleet, lambda: vault) as signs:
         run = Context(
             fleet,
             directory,
             target,
             OvhApi(target.credentials, listener),
-            kv,
+            Vault(vault, fleet.vault.mount),
             listener,
             dry_run=True,
             report=report,

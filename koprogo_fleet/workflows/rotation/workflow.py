@@ -152,10 +152,9 @@ def _opened(  # noqa: PLR0913 - everything that a run is made of
     fleet: Fleet, directory: Path, target: Target, listener: Listener, report: Report, *, dry_run: bool
 ) -> Generator[Context]:
     check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
-    vault = Vault(target.vault.address, target.vault.token, target.vault.ca, fleet.vault.mount)
-    with vault, signatures(fleet, target.vault) as signs:
-        api = OvhApi(target.credentials, listener)
-        run = Context(fleet, directory, target, api, vault, listener, dry_run, report, signs)
+    with target.vault.session() as vault, signatures(fleet, lambda: vault) as signs:
+        api, kv = OvhApi(target.credentials, listener), Vault(vault, fleet.vault.mount)
+        run = Context(fleet, directory, target, api, kv, listener, dry_run, report, signs)
         run.open_inventory()
         try:
             yield run

@@ -159,11 +159,9 @@ def _context(  # noqa: PLR0913 - everything that a run is made of
 ) -> Generator[Context]:
     """Yield a run over the inventory as it was written last: whether OVH answers does not matter here."""
     check_jump_host(fleet, KnownHosts(directory / KNOWN_HOSTS))
-    vault = target.vault
-    with Vault(vault.address, vault.token, vault.ca, fleet.vault.mount) as kv, signatures(fleet, vault) as signs:
-        run = Context(
-            fleet, directory, target, OvhApi(target.credentials, listener), kv, listener, dry_run, report, signs
-        )
+    with target.vault.session() as vault, signatures(fleet, lambda: vault) as signs:
+        api, kv = OvhApi(target.credentials, listener), Vault(vault, fleet.vault.mount)
+        run = Context(fleet, directory, target, api, kv, listener, dry_run, report, signs)
         run.open_inventory()
         try:
             yield run

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from hostile import LARGE, MARK, OVERSIZED, SMALL, VALUES
 from nornir.core import Nornir
+from open_vault import open_vault
 from real_sshd import Sshd
 from stage import Stage
 from watch import CommandLines, leaking_files, leaks
@@ -162,7 +163,7 @@ def test_text_without_a_form_in_bytes(stage: Stage, nornir: Nornir, destination:
 @pytest.fixture
 def vault(bao: VaultEndpoint) -> Iterator[Vault]:
     """Yield a client with the fleet's token."""
-    with Vault(bao.address, bao.token, bao.ca, patience=1) as vault:
+    with open_vault(bao.address, bao.token, bao.ca, patience=1) as vault:
         yield vault
 
 
@@ -192,8 +193,8 @@ def test_vault_refuses(stage: Stage, bao: VaultEndpoint, vault: Vault) -> None:
     """A conflict, a wrong token and a server that is not there show the path, and no value."""
     values = secrets(SMALL[:100])
     vault.write("canary/taken", values, expected_version=0)
-    nobody = Vault(bao.address, Secret(f"s.{MARK}"), bao.ca, patience=0.1)
-    nowhere = Vault("https://127.0.0.1:9", Secret(f"s.{MARK}"), bao.ca, patience=0.1)
+    nobody = open_vault(bao.address, Secret(f"s.{MARK}"), bao.ca, patience=0.1)
+    nowhere = open_vault("https://127.0.0.1:9", Secret(f"s.{MARK}"), bao.ca, patience=0.1)
     with nobody, nowhere:
         for client, expected in ((vault, VaultConflict), (nobody, VaultRefused), (nowhere, VaultUnavailable)):
             error = stage.attempt(lambda client=client: client.write("canary/taken", values, expected_version=0))  # type: ignore[misc]

@@ -19,8 +19,8 @@ from koprogo_fleet.workflows.target import Target
 
 def context(cloud: Cloud, directory: Path, fleet: Fleet = FLEET, *, dry_run: bool = False) -> Context:
     """Return a run over the emulator."""
-    settings = VaultSettings("https://127.0.0.1:9", Secret("token"), None)
+    settings = VaultSettings.with_token("https://127.0.0.1:9", Secret("token"))
     nothing: Any = None
     target = Target("lab", "it was asked for", "lab", cloud.credentials(), settings, k3s=nothing, images=tuple)
-    vault = Vault(settings.address, settings.token)
+    vault = Vault(settings.session())
     return Context(fleet, directory, target, cloud.api(), vault, cloud.events.append, dry_run=dry_run, report=Report())

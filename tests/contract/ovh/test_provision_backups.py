@@ -12,6 +12,7 @@ import pytest
 from emulated_cloud import Cloud
 from emulated_fleet import FLEET, QUICK, PulledPlugError, provision, the_plan
 from memory_keeper import MemoryKeeper
+from open_vault import open_vault
 
 from koprogo_fleet.core.errors import InputError, NotConverged, OvhUnavailable, VaultRefused
 from koprogo_fleet.core.fleet import Fleet
@@ -24,7 +25,7 @@ from koprogo_fleet.provision.kinds.s3_policy import policy_for
 from koprogo_fleet.provision.observe import observe
 from koprogo_fleet.provision.plan import destroy_plan
 from koprogo_fleet.provision.saved import plan_to_json
-from koprogo_fleet.vault.client import Stored, Vault
+from koprogo_fleet.vault.client import Stored
 
 BUCKET = "koprogo-backups"
 PATH = "koprogo/backups/s3"
@@ -226,7 +227,7 @@ def test_into_a_real_vault(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.Mon
     paths = LabPaths("keys-test")
     endpoint = openbao.ensure_running(paths)
     try:
-        with Vault(endpoint.address, endpoint.token, endpoint.ca, patience=5) as vault:
+        with open_vault(endpoint.address, endpoint.token, endpoint.ca, patience=5) as vault:
             provision(cloud, SMALL, keeper=vault)
             provision(cloud, SMALL, keeper=vault)
             stored = vault.read(PATH)

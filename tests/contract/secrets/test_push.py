@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from open_vault import open_vault
 from sealing_controller import MERGE, Api, running_controller
 
 from koprogo_fleet.core.diff import Difference
@@ -32,7 +33,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         patch.setenv(LABS_VARIABLE, str(tmp_path_factory.mktemp("labs")))
         paths = LabPaths("push-test")
         endpoint = openbao.ensure_running(paths)
-        with Vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
+        with open_vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
             yield vault
         openbao.stop(paths)
 

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from open_vault import open_vault
 
 from koprogo_fleet.lab import openbao
 from koprogo_fleet.lab.openbao import VaultEndpoint
@@ -36,5 +37,5 @@ def endpoint(lab: LabPaths) -> VaultEndpoint:
 @pytest.fixture
 def vault(endpoint: VaultEndpoint) -> Iterator[Vault]:
     """Yield a client with the fleet's token."""
-    with Vault(endpoint.address, endpoint.token, endpoint.ca, patience=1) as vault:
+    with open_vault(endpoint.address, endpoint.token, endpoint.ca, patience=1) as vault:
         yield vault

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from open_vault import open_vault
 
 from koprogo_fleet.core.events import Event, Note
 from koprogo_fleet.core.secret import Secret
@@ -43,7 +44,7 @@ def process_id(files: Path) -> int:
 
 def read(endpoint: VaultEndpoint, path: str) -> Stored | None:
     """Read with a fresh client."""
-    with Vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
+    with open_vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
         return vault.read(path)
 
 

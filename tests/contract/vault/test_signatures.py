@@ -24,6 +24,8 @@ from koprogo_fleet.lab.paths import LabPaths
 from koprogo_fleet.ssh.connection import Login, connect
 from koprogo_fleet.ssh.host_keys import KnownHosts, make_host_key
 from koprogo_fleet.ssh.user_keys import ensure_private_key
+from koprogo_fleet.vault.login import GivenToken
+from koprogo_fleet.vault.session import VaultSession
 from koprogo_fleet.vault.settings import VaultSettings
 from koprogo_fleet.vault.ssh import SshAuthority
 from koprogo_fleet.workflows.certificates import Signatures, signatures
@@ -51,13 +53,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def vault(endpoint: VaultEndpoint) -> VaultSettings:
     """Return how to reach the lab's OpenBao."""
-    return VaultSettings(endpoint.address, endpoint.token, endpoint.ca)
+    return VaultSettings.with_token(endpoint.address, endpoint.token, endpoint.ca)
 
 
 @pytest.fixture
 def signing(vault: VaultSettings) -> Iterator[Signatures]:
     """Begin a run."""
-    with signatures(FLEET, vault) as signing:
+    with vault.session(patience=1) as session, signatures(FLEET, lambda: session) as signing:
         assert signing is not None
         yield signing
 
@@ -86,7 +88,8 @@ def test_renewed_when_a_third_is_left(signing: Signatures, vault: VaultSettings)
     signing.keep_login()
     assert before == file_of_ours().read_text()
 
-    with SshAuthority(vault.address, vault.token, vault.ca, "ssh-user") as users:
+    with vault.session() as session:
+        users = SshAuthority(session)
         # OpenBao dates it half a minute back: of 40 seconds less than a third is left
         short = users.sign_user_key(
             ensure_private_key(private_key_of(FLEET)), "fleet", ["debian"], timedelta(seconds=10)
@@ -104,7 +107,7 @@ def test_a_new_run_does_not_trust_an_old_certificate(signing: Signatures, vault:
     """Each run has the key signed: what is left of an earlier one may be by an authority that is gone."""
     del signing
     before = file_of_ours().read_text()
-    with signatures(fleet_of(minutes=60), vault):
+    with vault.session() as session, signatures(fleet_of(minutes=60), lambda: session):
         terms = read_certificate(file_of_ours().read_text())
 
     assert before != file_of_ours().read_text()
@@ -163,11 +166,15 @@ def test_a_node_whose_key_is_not_recorded(signing: Signatures, tmp_path: Path) -
         signing.on_node(KnownHosts(tmp_path / "known_hosts"), NODE, dry_run=False)
 
 
-def test_without_the_words(vault: VaultSettings, state: Path) -> None:
+def test_without_the_words(state: Path) -> None:
     """A fleet whose fleet.yaml says nothing of certificates asks Vault for nothing, and keeps no old certificate."""
     fleet = Fleet.model_validate({**FLEET.model_dump(), "ssh": {}})
     file_of_ours().write_text("old")
-    with signatures(fleet, replace(vault, address="https://127.0.0.1:1")) as nothing:
+
+    def unwanted() -> VaultSession:
+        raise AssertionError("Vault was asked")
+
+    with signatures(fleet, unwanted) as nothing:
         assert nothing is None
     assert [] == list(state.iterdir())
 
@@ -192,9 +199,13 @@ def test_what_vault_does_not_have(
     """An engine or role that is not there, or says no, ends the run at once; the error says how to look, and what to do."""
     keys = KeyFile(lab.root / "openbao" / "keys.json").read()
     assert keys is not None
-    token = keys.root_token if as_root else vault.token
+    settings = replace(vault, login=GivenToken(keys.root_token)) if as_root else vault
 
-    with pytest.raises(VaultError, match=said) as caught, signatures(fleet_of(**words), replace(vault, token=token)):
+    with (
+        settings.session() as session,
+        pytest.raises(VaultError, match=said) as caught,
+        signatures(fleet_of(**words), lambda: session),
+    ):
         pass
 
     assert "vault secrets list" in str(caught.value.next_step)
@@ -203,7 +214,8 @@ def test_what_vault_does_not_have(
 
 def test_vault_goes_down_in_the_middle(lab: LabPaths, vault: VaultSettings, signing: Signatures) -> None:
     """While Vault is down a certificate that lasts goes on; one that has to be renewed ends the run for now."""
-    with SshAuthority(vault.address, vault.token, vault.ca, "ssh-user") as users:
+    with vault.session() as session:
+        users = SshAuthority(session)
         key = ensure_private_key(private_key_of(FLEET))
         short = users.sign_user_key(key, "fleet", ["debian"], timedelta(seconds=1))
     openbao.stop(lab)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from certified_sshd import NODE, USER, Sshd, certified_sshd, make_key
+from open_vault import open_authority
 
 from koprogo_fleet.core.errors import (
     HostKeyMismatch,
@@ -36,14 +37,14 @@ HALF_AN_HOUR = timedelta(minutes=30)
 @pytest.fixture
 def users(endpoint: VaultEndpoint) -> Iterator[SshAuthority]:
     """Yield the lab's authority for users, with the fleet's token."""
-    with SshAuthority(endpoint.address, endpoint.token, endpoint.ca, SSH_USER_MOUNT, patience=1) as authority:
+    with open_authority(endpoint.address, endpoint.token, endpoint.ca, SSH_USER_MOUNT, patience=1) as authority:
         yield authority
 
 
 @pytest.fixture
 def hosts(endpoint: VaultEndpoint) -> Iterator[SshAuthority]:
     """Yield the lab's authority for hosts."""
-    with SshAuthority(endpoint.address, endpoint.token, endpoint.ca, SSH_HOST_MOUNT, patience=1) as authority:
+    with open_authority(endpoint.address, endpoint.token, endpoint.ca, SSH_HOST_MOUNT, patience=1) as authority:
         yield authority
 
 
@@ -178,7 +179,7 @@ def test_no_engine(lab: LabPaths, endpoint: VaultEndpoint, tmp_path: Path) -> No
     """For who may see it, a mount that is not there is named as such."""
     keys = KeyFile(lab.root / "openbao" / "keys.json").read()
     assert keys is not None
-    with SshAuthority(endpoint.address, keys.root_token, endpoint.ca, "ssh-nowhere") as nowhere:
+    with open_authority(endpoint.address, keys.root_token, endpoint.ca, "ssh-nowhere") as nowhere:
         with pytest.raises(VaultError, match="read ssh-nowhere/config/ca"):
             nowhere.ca_public_key()
         with pytest.raises(VaultError, match="ssh-nowhere/sign/fleet"):
@@ -219,5 +220,5 @@ def test_what_a_crash_left_undone(lab: LabPaths, endpoint: VaultEndpoint, tmp_pa
 
     healed = openbao.ensure_running(lab)
 
-    with SshAuthority(healed.address, healed.token, healed.ca) as users:
+    with open_authority(healed.address, healed.token, healed.ca) as users:
         assert users.sign_user_key(make_key(tmp_path / "key"), SSH_ROLE, ["debian"], HALF_AN_HOUR)

@@ -11,6 +11,7 @@ from threading import Thread
 from uuid import uuid4
 
 import pytest
+from open_vault import open_vault
 
 from koprogo_fleet.core.errors import (
     VaultConflict,
@@ -105,7 +106,7 @@ def test_value_that_is_not_text(vault: Vault, lab: LabPaths, path: str) -> None:
 def test_wrong_token(endpoint: VaultEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong token is refused, even where the environment has a right one; the token is not in the error."""
     monkeypatch.setenv("VAULT_TOKEN", endpoint.token.reveal())
-    with Vault(endpoint.address, Secret("s.wrong"), endpoint.ca) as vault, pytest.raises(VaultRefused) as caught:
+    with open_vault(endpoint.address, Secret("s.wrong"), endpoint.ca) as vault, pytest.raises(VaultRefused) as caught:
         vault.read("koprogo/x")
 
     assert "permission denied" in caught.value.seen
@@ -115,7 +116,7 @@ def test_wrong_token(endpoint: VaultEndpoint, monkeypatch: pytest.MonkeyPatch) -
 def test_fleet_token_is_scoped(endpoint: VaultEndpoint) -> None:
     """The fleet's token is not root's: another mount is closed to it."""
     with (
-        Vault(endpoint.address, endpoint.token, endpoint.ca, mount="other") as other,
+        open_vault(endpoint.address, endpoint.token, endpoint.ca, mount="other") as other,
         pytest.raises(VaultRefused, match="read other/x"),
     ):
         other.read("x")
@@ -124,7 +125,7 @@ def test_fleet_token_is_scoped(endpoint: VaultEndpoint) -> None:
 def test_missing_mount(lab: LabPaths, endpoint: VaultEndpoint) -> None:
     """For who may see it, a mount that does not exist is an error, not an absent secret."""
     with (
-        Vault(endpoint.address, root_token(lab), endpoint.ca, mount="other") as other,
+        open_vault(endpoint.address, root_token(lab), endpoint.ca, mount="other") as other,
         pytest.raises(VaultError, match="no handler for route") as caught,
     ):
         other.read("x")
@@ -138,7 +139,7 @@ def test_other_authority(endpoint: VaultEndpoint, tmp_path: Path) -> None:
     other.issue_server_certificate()
 
     with (
-        Vault(endpoint.address, endpoint.token, other.certificate_path, patience=60) as vault,
+        open_vault(endpoint.address, endpoint.token, other.certificate_path, patience=60) as vault,
         pytest.raises(VaultError, match="CERTIFICATE_VERIFY_FAILED") as caught,
     ):
         vault.read("x")
@@ -163,7 +164,7 @@ def test_nothing_listens(lab: LabPaths, endpoint: VaultEndpoint) -> None:
     openbao.stop(lab)
 
     with (
-        Vault(endpoint.address, endpoint.token, endpoint.ca, patience=0.5) as vault,
+        open_vault(endpoint.address, endpoint.token, endpoint.ca, patience=0.5) as vault,
         pytest.raises(VaultUnavailable, match="Connection refused") as caught,
     ):
         vault.read("x")
@@ -176,7 +177,7 @@ def test_waits_for_a_restart(lab: LabPaths, endpoint: VaultEndpoint, path: str) 
     openbao.stop(lab)
     back = Thread(target=openbao.ensure_running, args=(lab,))
     back.start()
-    with Vault(endpoint.address, endpoint.token, endpoint.ca, patience=20) as vault:
+    with open_vault(endpoint.address, endpoint.token, endpoint.ca, patience=20) as vault:
         try:
             assert vault.read(path) is None
         except VaultSealed:
@@ -201,7 +202,7 @@ def test_answers_that_are_not_vaults(status: HTTPStatus, error: type[VaultError]
     """A page of a proxy is told by its status, and never taken for an absent secret."""
     with (
         serving([(status, b"<html>busy</html>")]) as address,
-        Vault(address, Secret("t"), patience=0) as vault,
+        open_vault(address, Secret("t"), patience=0) as vault,
         pytest.raises(VaultError) as caught,
     ):
         vault.read("x")
@@ -217,7 +218,7 @@ def test_write_whose_answer_was_lost() -> None:
     )
     script = [(HTTPStatus.BAD_GATEWAY, b""), (HTTPStatus.BAD_REQUEST, conflict), (HTTPStatus.OK, ours)]
 
-    with serving(script) as address, Vault(address, Secret("t"), patience=5) as vault:
+    with serving(script) as address, open_vault(address, Secret("t"), patience=5) as vault:
         assert vault.write("x", {"a": Secret("1")}, expected_version=3) == 4
 
 
@@ -229,7 +230,11 @@ def test_conflict_after_a_lost_answer() -> None:
     )
     script = [(HTTPStatus.BAD_GATEWAY, b""), (HTTPStatus.BAD_REQUEST, conflict), (HTTPStatus.OK, theirs)]
 
-    with serving(script) as address, Vault(address, Secret("t"), patience=5) as vault, pytest.raises(VaultConflict):
+    with (
+        serving(script) as address,
+        open_vault(address, Secret("t"), patience=5) as vault,
+        pytest.raises(VaultConflict),
+    ):
         vault.write("x", {"a": Secret("1")}, expected_version=3)
 
 
@@ -254,8 +259,13 @@ def serving(script: list[tuple[HTTPStatus, bytes]]) -> Iterator[str]:
 
     class Scripted(BaseHTTPRequestHandler):
         def answer(self) -> None:
+            if self.path.endswith("/lookup-self"):
+                self.send(HTTPStatus.OK, b'{"data": {"ttl": 0, "renewable": false}}')
+                return
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = next(answers)
+            self.send(*next(answers))
+
+        def send(self, status: HTTPStatus, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if body.startswith(b"{") else "text/html")
             self.send_header("Content-Length", str(len(body)))

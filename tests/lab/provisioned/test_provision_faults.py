@@ -12,11 +12,11 @@ import pytest
 import requests
 from killed_runs import assert_continued
 from lab_fleet import COMMAND, Fleet, make_fleet
+from open_vault import open_vault
 from ruamel.yaml import YAML
 
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.paths import LabPaths
-from koprogo_fleet.vault import Vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of them provisions
 
@@ -103,7 +103,7 @@ def test_a_taken_port_is_named(fleet: Fleet) -> None:
 def test_a_token_that_does_not_match_is_named(fleet: Fleet) -> None:
     """With another server token in Vault than the cluster was started with, K3s refuses, and the error says so."""
     endpoints = Lab(fleet.lab).up()
-    with Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
+    with open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
         right = vault.read("koprogo/k3s")
         assert right is not None
         version = vault.write("koprogo/k3s", {**right.values, "server": right.values["agent"]}, right.version)

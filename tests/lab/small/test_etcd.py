@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from api_client import api_client
 from faults import SERVERS
 from lab_fleet import Fleet
+from open_vault import open_vault
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.lab.lab import Lab
@@ -226,6 +228,6 @@ def _killed_after(fleet: Fleet, records: int, *arguments: str) -> None:
     fleet.hear(out)
 
 
-def _vault(fleet: Fleet) -> Vault:
+def _vault(fleet: Fleet) -> AbstractContextManager[Vault]:
     endpoints = Lab(fleet.lab).up()
-    return Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)
+    return open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca)

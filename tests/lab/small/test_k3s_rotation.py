@@ -14,11 +14,11 @@ import pytest
 from api_client import CANARY, NAMESPACE, api_client
 from faults import SERVERS, console
 from lab_fleet import Fleet
+from open_vault import open_vault
 
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab.lab import Lab
-from koprogo_fleet.vault import Vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
 
@@ -65,7 +65,7 @@ def assert_well(fleet: Fleet) -> None:
 def stored(fleet: Fleet) -> tuple[dict[str, Secret], int]:
     """Return K3s' tokens in Vault, and their version."""
     endpoints = Lab(fleet.lab).up()
-    with Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
+    with open_vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
         found = vault.read(TOKENS)
     assert found is not None
     return dict(found.values), found.version
