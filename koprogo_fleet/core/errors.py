@@ -33,6 +33,10 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── VaultIntercepted          a wrapped secret was opened by somebody else, or replaced: an alarm
     │   ├── VaultConflict             the check-and-set version is not the current one
     │   └── VaultUnavailable          no answer, 5xx, standby (temporary)
+    ├── PostgresError                 a PostgreSQL server refused, or gave no usable answer
+    │   ├── PostgresRefused           it does not let our user in, or do what was asked
+    │   ├── PostgresNotProven         it does not prove by TLS that it is the one that is meant
+    │   └── PostgresUnavailable       no answer, or it is starting, full or going down (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
@@ -308,6 +312,25 @@ class VaultConflict(VaultError):
 
 class VaultUnavailable(VaultError):
     """No answer, or an answer that another try may change."""
+
+    temporary = True
+    result_unknown = True
+
+
+class PostgresError(KoprogoError):
+    """A PostgreSQL server refused, or gave no usable answer."""
+
+
+class PostgresRefused(PostgresError, PermissionError):
+    """The user or its password is wrong, or it may not do what was asked."""
+
+
+class PostgresNotProven(PostgresError):
+    """The server does not prove that it is ours: its certificate is another one, or it has none."""
+
+
+class PostgresUnavailable(PostgresError):
+    """No answer, or one that another try may change. What was asked for is one transaction: done, or not."""
 
     temporary = True
     result_unknown = True
