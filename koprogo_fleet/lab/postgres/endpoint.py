@@ -19,13 +19,18 @@ from koprogo_fleet.lab.postgres.server import ADMIN, DATABASE, Server
 
 @dataclass(frozen=True)
 class DatabaseEndpoint:
-    """How the lab's PostgreSQL is reached: *user* may do everything, *ca* is the file of the authority to verify it with."""
+    """
+    How the lab's PostgreSQL is reached: *user* may do everything, *ca* is the file of the authority to verify it with.
+
+    *password* is in *password_file*, too, for a person; root's alone.
+    """
 
     host: str
     port: int
     database: str
     user: str
     password: Secret
+    password_file: Path
     ca: Path
 
 
@@ -54,7 +59,13 @@ def ensure_running(paths: LabPaths, address: IPv4Address, listener: Listener = i
         database.ensure_cluster(programs)
         database.ensure_started(programs, listener)
         return DatabaseEndpoint(
-            str(address), database.port, DATABASE, ADMIN, database.password(), authority.certificate_path
+            host=str(address),
+            port=database.port,
+            database=DATABASE,
+            user=ADMIN,
+            password=database.password(),
+            password_file=database.password_file,
+            ca=authority.certificate_path,
         )
 
 

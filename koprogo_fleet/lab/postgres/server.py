@@ -59,6 +59,7 @@ class Server:
     def __init__(self, directory: Path, authority: Authority, address: IPv4Address) -> None:
         self._directory = directory
         self._home = directory / "home"
+        self.password_file = directory / "admin"
         self._log = directory / "postgres.log"
         self._process_file = process_file(directory)
         self._authority = authority
@@ -71,7 +72,7 @@ class Server:
 
     def password(self) -> Secret:
         """Return the administrator's password."""
-        return Secret((self._directory / "admin").read_text())
+        return Secret(self.password_file.read_text())
 
     def ensure_cluster(self, programs: Path) -> None:
         """
@@ -80,7 +81,7 @@ class Server:
         Raises:
             KoprogoError: initdb failed.
         """
-        if (self._directory / "admin").exists():
+        if self.password_file.exists():
             return
         shutil.rmtree(self._home, ignore_errors=True)
         self._home.mkdir(mode=0o700)
@@ -94,7 +95,7 @@ class Server:
             timeout=INITDB_SECONDS,
         )
         given.unlink()
-        write_atomically(self._directory / "admin", password, mode=0o600)
+        write_atomically(self.password_file, password, mode=0o600)
 
     def ensure_started(self, programs: Path, listener: Listener = ignore) -> None:
         """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from conftest import Scene, superuser
+from database_scene import Scene, superuser
 
 from koprogo_fleet.core.errors import (
     InputError,
