@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -17,7 +18,12 @@ app = typer.Typer(
 
 
 @app.command()
-def up(lab: LabName = DEFAULT_LAB) -> None:
+def up(
+    lab: LabName = DEFAULT_LAB,
+    database: Annotated[
+        bool, typer.Option("--database", help="Have a PostgreSQL server, too, for the nodes and their pods.")
+    ] = False,
+) -> None:
     """
     Start the lab, or heal one that crashed. Needs root.
 
@@ -27,9 +33,15 @@ def up(lab: LabName = DEFAULT_LAB) -> None:
     from koprogo_fleet.lab.lab import Lab
 
     with PeopleView(people_console()) as view:
-        endpoints = Lab(lab).up(view.event)
+        endpoints = Lab(lab).up(view.event, database=database)
         view.pause()
         people_console().print(f"The lab {lab!r} is up: OVH API {endpoints.ovh_url}, Vault {endpoints.vault_address}")
+        if (found := endpoints.database) is not None:
+            people_console().print(
+                f"PostgreSQL: {found.host}:{found.port}, administrator {found.user}, password in {found.password_file}, "
+                f"authority {found.ca}",
+                highlight=False,
+            )
 
 
 @app.command()

@@ -36,6 +36,10 @@ Every error that a user of koprogo_fleet can meet.
     │   └── VaultUnavailable          no answer, 5xx, standby (temporary)
     ├── BackendError                  a server that takes credentials (an API, a registry) refused, or its answer is of no use
     │   └── BackendUnavailable        no answer, 429, 5xx (temporary; what was asked for may have happened)
+    ├── PostgresError                 a PostgreSQL server refused, or gave no usable answer
+    │   ├── PostgresRefused           it does not let our user in, or do what was asked
+    │   ├── PostgresNotProven         it does not prove by TLS that it is the one that is meant
+    │   └── PostgresUnavailable       no answer, or it is starting, full or going down (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
@@ -326,6 +330,25 @@ class BackendError(KoprogoError):
 
 class BackendUnavailable(BackendError):
     """No answer, or one that another try may change."""
+
+    temporary = True
+    result_unknown = True
+
+
+class PostgresError(KoprogoError):
+    """A PostgreSQL server refused, or gave no usable answer."""
+
+
+class PostgresRefused(PostgresError, PermissionError):
+    """The user or its password is wrong, or it may not do what was asked."""
+
+
+class PostgresNotProven(PostgresError):
+    """The server does not prove that it is ours: its certificate is another one, or it has none."""
+
+
+class PostgresUnavailable(PostgresError):
+    """No answer, or one that another try may change. What was asked for is one transaction: done, or not."""
 
     temporary = True
     result_unknown = True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -27,13 +27,16 @@ from koprogo_fleet.lab.network import LabNetwork, interfaces
 from koprogo_fleet.lab.nspawn import NspawnMachines
 from koprogo_fleet.lab.paths import LabPaths, labs_dir
 
+if TYPE_CHECKING:
+    from koprogo_fleet.lab.postgres import DatabaseEndpoint
+
 EMULATOR_SECONDS = 30
 STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class LabEndpoints:
-    """How to reach the lab's OVH and Vault, as one would reach the real ones."""
+    """How to reach the lab's OVH and Vault, as one would reach the real ones; and its database, where one was asked for."""
 
     ovh_url: str
     application_key: str
@@ -43,6 +46,7 @@ class LabEndpoints:
     vault_address: str
     vault_token: Secret
     vault_ca: Path
+    database: DatabaseEndpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,19 @@ class Lab:
         self._network = LabNetwork(self.paths)
         self._machines = NspawnMachines(self.paths)
 
-    def up(self, listener: Listener = ignore) -> LabEndpoints:
+    def up(self, listener: Listener = ignore, *, database: bool = False) -> LabEndpoints:
         """
         Bring up what is not up: everything at first, the missing parts after a crash or a reboot of this machine.
+
+        Args:
+            listener: told of what takes time.
+            database: have a PostgreSQL server, too; a lab that has one keeps it.
 
         Raises:
             MissingRequirement: this machine cannot hold a lab.
             KoprogoError: a part does not start; carries the end of its log.
         """
-        from koprogo_fleet.lab import openbao
+        from koprogo_fleet.lab import openbao, postgres
 
         requirements.check_rights()
         with exclusive(self.paths.lock, f"the lab {self.paths.name}", listener):
@@ -111,6 +119,8 @@ class Lab:
             ensure_image(listener)
             self._network.up(listener)
             vault = openbao.ensure_running(self.paths, listener)
+            wanted = database or postgres.was_asked_for(self.paths)
+            found = postgres.ensure_running(self.paths, self._network.gateway, listener) if wanted else None
             self._boot_again(listener)
             ovh = self._ensure_emulator(listener)
         return LabEndpoints(
@@ -122,20 +132,23 @@ class Lab:
             vault_address=vault.address,
             vault_token=vault.token,
             vault_ca=vault.ca,
+            database=found,
         )
 
     def status(self) -> LabStatus:
         """Look at the lab, and change nothing."""
-        from koprogo_fleet.lab import openbao
+        from koprogo_fleet.lab import openbao, postgres
 
         if not self.paths.network.exists():
             return LabStatus(self.paths.name, None, {}, (), ())
+        asked_for = {"PostgreSQL": postgres.is_running(self.paths)} if postgres.was_asked_for(self.paths) else {}
         return LabStatus(
             name=self.paths.name,
             subnet=self._network.subnet,
             services={
                 "OVH API": processes.running(self.paths.emulator_pid) is not None,
                 "OpenBao": openbao.is_running(self.paths),
+                **asked_for,
             },
             interfaces=tuple(interfaces(self._network.number)),
             machines=tuple(
@@ -157,7 +170,7 @@ class Lab:
         Raises:
             MissingRequirement: we are not root.
         """
-        from koprogo_fleet.lab import openbao
+        from koprogo_fleet.lab import openbao, postgres
 
         requirements.check_rights()
         if not self.paths.root.exists():
@@ -166,6 +179,7 @@ class Lab:
             if self.paths.root.exists():
                 processes.stop(self.paths.emulator_pid, seconds=STOP_SECONDS)
                 openbao.stop(self.paths)
+                postgres.stop(self.paths)
                 self._destroy_machines(listener)
                 for volume in self.paths.volumes.glob("*.img"):
                     disks.remove_loop(volume)

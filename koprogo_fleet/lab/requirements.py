@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from koprogo_fleet.core.errors import MissingRequirement
@@ -60,7 +60,17 @@ def ensure_programs(listener: Listener = ignore) -> None:
         MissingRequirement: they are missing, and there is no apt-get.
         KoprogoError: apt-get failed.
     """
-    packages = missing_packages(PACKAGES)
+    install_packages(missing_packages(PACKAGES), listener)
+
+
+def install_packages(packages: Sequence[str], listener: Listener = ignore) -> None:
+    """
+    Install these packages of Debian.
+
+    Raises:
+        MissingRequirement: there is no apt-get.
+        KoprogoError: apt-get failed.
+    """
     if not packages:
         return
     if shutil.which("apt-get") is None:

@@ -27,8 +27,7 @@ class Authority:
     def __init__(self, directory: Path) -> None:
         self.certificate_path = directory / "ca.pem"
         self._key_path = directory / "ca.key"
-        self._server_certificate_path = directory / "server.pem"
-        self._server_key_path = directory / "server.key"
+        self._directory = directory
 
     def ensure(self) -> Path:
         """Return the file of its own certificate, made first where there is none."""
@@ -36,12 +35,22 @@ class Authority:
         return self.certificate_path
 
     def issue_server_certificate(
-        self, names: Sequence[str] = ("localhost",), what: str = "OpenBao of the lab"
+        self,
+        names: Sequence[str] = ("localhost",),
+        what: str = "OpenBao of the lab",
+        *,
+        addresses: Sequence[IPv4Address] = (),
+        directory: Path | None = None,
     ) -> tuple[Path, Path]:
-        """Make a fresh key and certificate for 127.0.0.1 and *names*, and return their files."""
+        """
+        Make a fresh key and certificate for *names* and *addresses*, 127.0.0.1 always among them; return their files.
+
+        They are in *directory*, or beside the authority's own.
+        """
         authority, authority_key = self._load_or_make()
         key = ec.generate_private_key(ec.SECP256R1())
-        subjects = [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))]
+        every_address = sorted({IPv4Address("127.0.0.1"), *addresses})
+        subjects = [*map(x509.DNSName, names), *map(x509.IPAddress, every_address)]
         certificate = (
             _builder(what, key.public_key(), SERVER_LIFE)
             .issuer_name(authority.subject)
@@ -53,9 +62,11 @@ class Authority:
             )
             .sign(authority_key, hashes.SHA256())
         )
-        write_atomically(self._server_key_path, _pem(key), mode=0o600)
-        write_atomically(self._server_certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
-        return self._server_certificate_path, self._server_key_path
+        place = directory or self._directory
+        key_file, certificate_file = place / "server.key", place / "server.pem"
+        write_atomically(key_file, _pem(key), mode=0o600)
+        write_atomically(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+        return certificate_file, key_file
 
     def _load_or_make(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         if self.certificate_path.exists() and self._key_path.exists():

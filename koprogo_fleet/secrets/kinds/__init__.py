@@ -8,6 +8,7 @@ from typing import Any
 from koprogo_fleet.secrets.kinds.api_token import ApiToken
 from koprogo_fleet.secrets.kinds.k3s_token import K3sToken
 from koprogo_fleet.secrets.kinds.kind import Kind
+from koprogo_fleet.secrets.kinds.postgres_role import PostgresRole
 from koprogo_fleet.secrets.kinds.random_password import RandomPassword
 from koprogo_fleet.secrets.kinds.registry_pull_secret import RegistryPullSecret
 from koprogo_fleet.secrets.kinds.s3_credentials import S3Credentials
@@ -24,6 +25,7 @@ KINDS: tuple[Kind[Any], ...] = (
     TlsCertificate(),
     RegistryPullSecret(),
     S3Credentials(),
+    PostgresRole(),
     K3sToken(),
     Static(),
 )

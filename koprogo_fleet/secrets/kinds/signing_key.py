@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
 
 from koprogo_fleet.core.model import Whole
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.secrets.kinds.kind import Change, Origin, Tools
+from koprogo_fleet.secrets.kinds.kind import Change, Origin
+from koprogo_fleet.secrets.kinds.quiet import Quiet
 from koprogo_fleet.secrets.spec import SecretSpec, Values
 
 CURRENT, PREVIOUS = "current", "previous"
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Encoding(StrEnum):
@@ -43,38 +41,21 @@ class SigningKeySpec(SecretSpec):
     encoding: Encoding = Field(default=Encoding.BASE64URL, description="base64url, base64 or hexadecimal")
 
 
-class SigningKey:
+class SigningKey(Quiet[SigningKeySpec]):
     """No server knows it but its readers: what they are proven by is that they run with it."""
 
     name = "signing-key"
     spec = SigningKeySpec
     origin = Origin.HERE
 
-    def begin(self, _spec: SigningKeySpec, _change: Change, _tools: Tools) -> Mapping[str, str]:
-        """Nothing has to be looked at."""
-        return _NOTHING
-
     def make(self, spec: SigningKeySpec, former: Values) -> Values:
         """Choose a new key; the former one still verifies."""
         new = _written(secrets.token_bytes(spec.bytes), spec.encoding)
         return {CURRENT: new, PREVIOUS: former.get(CURRENT, new)}
 
-    def create(self, _spec: SigningKeySpec, change: Change, _tools: Tools) -> Values:
-        """No server has to learn of it."""
-        return change.new
-
-    def prove(self, _spec: SigningKeySpec, _values: Values, _tools: Tools) -> None:
-        """No server could be asked."""
-
     def last(self, _spec: SigningKeySpec, change: Change) -> Values:
         """The new key alone: what was signed with the former one is not valid any more."""
         return {CURRENT: change.new[CURRENT], PREVIOUS: change.new[CURRENT]}
-
-    def revoke(self, _spec: SigningKeySpec, _change: Change, _tools: Tools) -> None:
-        """No server knows it."""
-
-    def discard(self, _spec: SigningKeySpec, _change: Change, _tools: Tools) -> None:
-        """No server knows it."""
 
 
 def _written(key: bytes, encoding: Encoding) -> Secret:
