@@ -88,7 +88,7 @@ def test_a_consumer_that_does_not_come_up_brings_the_former_value_back(scene: Sc
     pods.accepts = lambda value: value == before
     spec = scene.spec.model_copy(update={"consumers": (scene.spec.consumers[0].model_copy(update={"seconds": 3}),)})
 
-    with pytest.raises(ProofFailed, match="did not come up with it within 3 s.*CrashLoopBackOff") as caught:
+    with pytest.raises(ProofFailed, match=r"did not come up with it within 3 s.*CrashLoopBackOff") as caught:
         scene.engine().rotate(spec)
 
     assert 1 == caught.value.exit_code
