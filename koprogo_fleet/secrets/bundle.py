@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.secrets.seal import Scope, certificate_fingerprint, seal
-from koprogo_fleet.secrets.spec import SecretSpec, Target, Values
+from koprogo_fleet.secrets.spec import SecretSpec, SecretType, Target, Values
 from koprogo_fleet.vault import Stored
 
 API_VERSION = "bitnami.com/v1alpha1"
@@ -42,6 +42,7 @@ class Bundle:
     name: str
     entries: tuple[Entry, ...]
     scope: Scope = Scope.STRICT
+    type: SecretType = "Opaque"
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -111,7 +112,7 @@ class Bundle:
                     for key, value in to_seal.items()
                 },
                 "template": {
-                    "type": self.entries[0].spec.TYPE,
+                    "type": self.type,
                     "metadata": {"namespace": self.namespace, "name": self.name, "labels": LABELS},
                 },
             },
@@ -132,6 +133,7 @@ def bundles(specs: Sequence[SecretSpec]) -> tuple[Bundle, ...]:
                 Entry(key, spec, field) for spec, target in members for field, key in spec.target_keys(target).items()
             ),
             members[0][1].scope,
+            members[0][0].secret_type(members[0][1]),
         )
         for (namespace, name), members in grouped.items()
     )

@@ -82,10 +82,10 @@ def _unlike_in_one_secret(targets: Sequence[Placed]) -> Iterator[Mistake]:
                 (*place, "scope"),
                 (place, earlier),
             )
-        if spec.TYPE != other.TYPE:
+        if spec.secret_type(target) != other.secret_type(its):
             yield Mistake(
-                f'"{spec.name}" makes a Secret of the type {spec.TYPE}, but "{other.name}", in the same Secret, one of '
-                f"{other.TYPE}: a Secret has one type",
+                f'"{spec.name}" makes a Secret of the type {spec.secret_type(target)}, but "{other.name}", in the same '
+                f"Secret, one of {other.secret_type(its)}: a Secret has one type",
                 place,
                 (place, earlier),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from koprogo_fleet.secrets.kinds.lifetime import Lifetime
 from koprogo_fleet.secrets.spec import RotationPolicy
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -13,6 +14,11 @@ DAY = timedelta(days=1)
 def is_due(policy: RotationPolicy, age: timedelta | None) -> bool:
     """Say whether a value of *age* is too old; one whose age nobody knows is not."""
     return policy.max_age is not None and age is not None and age > policy.max_age
+
+
+def has_aged(lifetime: Lifetime | None, now: datetime) -> bool:
+    """Say whether values that end by themselves have two thirds of their time behind them."""
+    return lifetime is not None and now >= lifetime.due
 
 
 def in_window(window: str | None, now: datetime) -> bool:

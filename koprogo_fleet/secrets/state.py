@@ -21,7 +21,9 @@ from koprogo_fleet.secrets.bundle import (
     cluster_differences,
     fields_in,
 )
-from koprogo_fleet.secrets.due import in_window, is_due
+from koprogo_fleet.secrets.due import has_aged, in_window, is_due
+from koprogo_fleet.secrets.kinds import BY_NAME
+from koprogo_fleet.secrets.kinds.lifetime import lifetime_of
 from koprogo_fleet.secrets.rotation.holder import is_dead
 from koprogo_fleet.secrets.rotation.record import Closed, Record, Records, Store
 from koprogo_fleet.secrets.seal import certificate_fingerprint
@@ -135,7 +137,7 @@ def _kept(spec: SecretSpec, vault: Store, records: Records, now: datetime) -> Ke
         stored if there else None,
         since,
         age,
-        is_due(policy, age),
+        is_due(policy, age) or has_aged(lifetime_of(BY_NAME[spec.kind], fields_in(spec, stored)), now),
         in_window(policy.window, now),
         found.record,
         found.closed,

@@ -38,6 +38,11 @@ class Vault:
     def __init__(self, session: VaultSession, mount: str = "secret") -> None:
         self._session, self.mount = session, mount
 
+    @property
+    def session(self) -> VaultSession:
+        """The login, for the clients of other engines."""
+        return self._session
+
     def read(self, path: str, version: int | None = None) -> Stored | None:
         """
         Return the newest *version* of the secret at *path* (below the mount), or the one asked for; None if there is none.

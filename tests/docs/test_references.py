@@ -18,9 +18,16 @@ from pydantic.fields import FieldInfo
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.helm.releases import Releases
 from koprogo_fleet.ovh.credentials import OvhCredentials
-from koprogo_fleet.secrets.model import SecretsFile
+from koprogo_fleet.secrets.spec import SecretSpec
 
-TABLES: dict[str, type[BaseModel]] = {"fleet": Fleet, "secrets": SecretsFile, "releases": Releases}
+
+class SecretsOfAnyKind(BaseModel):
+    """What all kinds of secrets have; what each has of its own is on the page about kinds."""
+
+    secrets: tuple[SecretSpec, ...]
+
+
+TABLES: dict[str, type[BaseModel]] = {"fleet": Fleet, "secrets": SecretsOfAnyKind, "releases": Releases}
 VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+|CREDENTIALS_DIRECTORY")
 INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
 """What runs on the lab's nodes: its variables are set by the lab, never by people."""

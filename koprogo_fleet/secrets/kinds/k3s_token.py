@@ -21,6 +21,8 @@ from koprogo_fleet.secrets.spec import VALUE, SecretSpec, Values
 class K3sTokenSpec(SecretSpec):
     """Which of the two; its place in Vault is where K3s' tokens are: ``k3s`` below ``vault.folder`` of fleet.yaml."""
 
+    OVERLAPS = False
+
     kind: Literal["k3s-token"]
     token: Literal["server", "agent"] = Field(description="server or agent", examples=["server"])
 

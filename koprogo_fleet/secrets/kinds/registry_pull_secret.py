@@ -36,6 +36,7 @@ class RegistryPullSecretSpec(SecretSpec):
 
     FIELDS: ClassVar[tuple[str, ...]] = (FILE,)
     TYPE: ClassVar[SecretType] = "kubernetes.io/dockerconfigjson"
+    OVERLAPS = False
 
     kind: Literal["registry-pull-secret"]
     registry: str = Field(

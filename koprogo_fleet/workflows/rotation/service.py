@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from koprogo_fleet.core.errors import ProofFailed
-from koprogo_fleet.core.events import Listener
-from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.secret import Secret
+from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.rotation.tokens import TokenRotation
-from koprogo_fleet.workflows.rotation.workflow import Rotated, looking, rotate
-from koprogo_fleet.workflows.run import Report
-from koprogo_fleet.workflows.target import Target
+from koprogo_fleet.workflows.rotation.workflow import Rotated, rotate_within
 
 _ROTATED = {"server": Rotated.TOKEN, "agent": Rotated.AGENT_TOKEN}
 
@@ -24,14 +20,11 @@ class K3sTokenService:
 
     Attributes:
         name: "server" or "agent".
-        fleet, directory, target, listener: as of :func:`~koprogo_fleet.workflows.rotation.workflow.rotate`.
+        run: the run that wants it; to rotate, it has to be one that may change the fleet.
     """
 
     name: str
-    fleet: Fleet
-    directory: Path
-    target: Target
-    listener: Listener
+    run: Context
 
     def current(self) -> Secret:
         """
@@ -40,12 +33,11 @@ class K3sTokenService:
         Raises:
             NotConverged: it has none.
         """
-        with looking(self.fleet, self.directory, self.target, self.listener) as run:
-            return TokenRotation(run, self.name).kept()
+        return TokenRotation(self.run, self.name).kept()
 
     def rotate(self) -> None:
         """Rotate it, or go on with a rotation that was interrupted; raises as the workflow does."""
-        rotate(_ROTATED[self.name], self.fleet, self.directory, self.target, self.listener, Report())
+        rotate_within(self.run, _ROTATED[self.name])
 
     def prove(self, token: Secret) -> None:
         """
@@ -54,9 +46,7 @@ class K3sTokenService:
         Raises:
             ProofFailed: one does not.
         """
-        with looking(self.fleet, self.directory, self.target, self.listener) as run:
-            refusing = TokenRotation(run, self.name).refusing(token)
-        if refusing:
+        if refusing := TokenRotation(self.run, self.name).refusing(token):
             raise ProofFailed(
                 f"the {self.name} token of Vault is not accepted by {', '.join(refusing)}",
                 cause="K3s there was not restarted, or another file gives it another token",

@@ -130,7 +130,13 @@ def rotate(  # noqa: PLR0913, PLR0917 - everything that a run is made of
         _opened(fleet, directory, target, listener, report, dry_run=False) as run,
     ):
         run.journal = journal
-        run_phases(_PHASES[what](run), run, report, listener, step=journal.step)
+        rotate_within(run, what)
+
+
+def rotate_within(run: Context, what: Rotated) -> None:
+    """Rotate *what* as a part of *run*, which may change the fleet; raises as :func:`rotate`."""
+    assert run.journal is not None  # noqa: S101 - it may change the fleet
+    run_phases(_PHASES[what](run), run, run.report, run.listener, step=run.journal.step)
 
 
 def plan(  # noqa: PLR0913, PLR0917 - everything that a plan is made of
@@ -161,10 +167,3 @@ def _opened(  # noqa: PLR0913 - everything that a run is made of
         finally:
             if run.nornir:
                 run.nornir.close_connections()
-
-
-@contextmanager
-def looking(fleet: Fleet, directory: Path, target: Target, listener: Listener) -> Generator[Context]:
-    """Open a run that looks at the nodes and at Vault, and changes nothing."""
-    with _opened(fleet, directory, target, listener, Report(), dry_run=True) as run:
-        yield run

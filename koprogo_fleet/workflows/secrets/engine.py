@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.secrets.kinds.kind import Tools
+from koprogo_fleet.secrets.kinds.lent import K3S_TOKEN, OBJECT_STORAGE, VAULT_PKI, VAULT_VALUES
 from koprogo_fleet.secrets.rotation.delivery import ToCluster
 from koprogo_fleet.secrets.rotation.engine import Engine
 from koprogo_fleet.secrets.spec import SecretSpec
+from koprogo_fleet.vault.pki import PkiAuthority
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.rotation.service import K3sTokenService
 
 
 def engine_of(run: Context, cluster: Cluster, specs: Sequence[SecretSpec], command: str) -> Engine:
@@ -22,7 +27,14 @@ def engine_of(run: Context, cluster: Cluster, specs: Sequence[SecretSpec], comma
         specs: all of secrets.yaml.
         command: what is done, for whoever is refused meanwhile.
     """
-    tools = Tools(lambda: run.vault, lambda: cluster, run.listener)
+    session = run.vault.session
+    services: Mapping[str, Callable[..., Any]] = {
+        VAULT_VALUES: run.vault.read,
+        VAULT_PKI: partial(PkiAuthority, session),
+        OBJECT_STORAGE: lambda: run.api,
+        K3S_TOKEN: partial(K3sTokenService, run=run),
+    }
+    tools = Tools(lambda: session, lambda: cluster, run.listener, services)
     delivery = ToCluster(specs, run.vault, cluster, run.listener)
     engine = Engine(run.vault, run.fleet.vault.folder, delivery, tools, command, run.listener)
     return engine if run.journal is None else engine.journaled(run.journal.step)

@@ -25,7 +25,9 @@ from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.secrets.kinds.k3s_token import K3sToken, K3sTokenSpec
 from koprogo_fleet.secrets.kinds.kind import Change, Tools
 from koprogo_fleet.secrets.spec import VALUE
+from koprogo_fleet.workflows.etcd.runs import changing
 from koprogo_fleet.workflows.rotation.service import K3sTokenService
+from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.target import choose, open_target
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
@@ -258,22 +260,20 @@ def test_the_agent_token_as_a_kind_of_secret(small: Fleet, monkeypatch: pytest.M
     fleet = load_fleet(small.inventory / "fleet.yaml")
     target = open_target(choose("lab"), ignore, small.lab)
 
-    def lent(name: str) -> K3sTokenService:
-        return K3sTokenService(name, fleet, small.inventory, target, ignore)
-
-    tools = Tools(dict, dict, ignore, {"k3s-token": lent})
     spec = K3sTokenSpec.model_validate(
         {"name": "agents", "kind": "k3s-token", "token": "agent", "vault": {"path": TOKENS, "key": "agent"}}
     )
 
-    for _ in range(2):
-        new = K3sToken().create(spec, Change("r1", former, {}), tools)
+    with changing("secrets rotate", fleet, small.inventory, target, ignore, Report()) as run:
+        tools = Tools(dict, dict, ignore, {"k3s-token": lambda name: K3sTokenService(name, run)})
+        for _ in range(2):
+            new = K3sToken().create(spec, Change("r1", former, {}), tools)
+        K3sToken().prove(spec, new, tools)
+        with pytest.raises(ProofFailed, match="is not accepted by"):
+            K3sToken().prove(spec, wrong, tools)
 
     after, newer = stored(small)
     assert (version + 2, new) == (newer, {VALUE: after["agent"]})
-    K3sToken().prove(spec, new, tools)
-    with pytest.raises(ProofFailed, match="is not accepted by"):
-        K3sToken().prove(spec, wrong, tools)
     assert_well(small)
 
 
