@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from hostile import SMALL
+from open_vault import open_vault
 from stage import Stage
 
 from koprogo_fleet.core.errors import KoprogoError, ProofFailed, VaultConflict
@@ -60,7 +61,7 @@ class Consumer:
 @pytest.fixture
 def vault(bao: VaultEndpoint) -> Iterator[Vault]:
     """Yield a client."""
-    with Vault(bao.address, bao.token, bao.ca) as vault:
+    with open_vault(bao.address, bao.token, bao.ca) as vault:
         yield vault
 
 

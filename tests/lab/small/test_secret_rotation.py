@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 from lab_fleet import Fleet
 
-from koprogo_fleet.lab.lab import Lab
-from koprogo_fleet.vault import Vault
-
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(2400), pytest.mark.exhaustive]
 
 NAMESPACE, NAME, PATH = "rotated", "web-password", "koprogo/rotated"
@@ -67,8 +64,7 @@ def run(fleet: Fleet, *arguments: str) -> str:
 
 def value(fleet: Fleet) -> str:
     """Return the value in Vault."""
-    endpoints = Lab(fleet.lab).up()
-    with Vault(endpoints.vault_address, endpoints.vault_token, endpoints.vault_ca) as vault:
+    with fleet.vault as vault:
         stored = vault.read(PATH)
     assert stored is not None
     return stored.values["PASSWORD"].reveal()
