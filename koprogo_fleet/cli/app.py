@@ -28,6 +28,7 @@ from koprogo_fleet.cli import (
     provision,
     runs,
     scale,
+    secrets,
 )
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
@@ -62,6 +63,7 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(node.app, name="node")
 app.add_typer(power.app, name="power")
 app.add_typer(runs.app, name="runs")
+app.add_typer(secrets.app, name="secrets")
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
@@ -142,6 +142,31 @@ class Cluster:
             lambda: dict(self._client.get(resource, name, **_in(namespace))),
         )
 
+    def all_of(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        labels: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> tuple[dict[str, Any], ...]:
+        """
+        Return the objects of a namespaced kind as JSON; none where the cluster does not know the kind.
+
+        Args:
+            api_version: of the kind.
+            kind: of the objects.
+            namespace: where; everywhere unless given.
+            labels: the values of which each label has one.
+        """
+        resource = self._kinds.find(api_version, kind)
+        if resource is None:
+            return ()
+        found = self._call(
+            f"list {kind.lower()}s",
+            lambda: list(self._client.list(resource, namespace=namespace or "*", labels=dict(labels))),
+        )
+        return tuple(dict(item) for item in found)
+
     def secret(self, namespace: str, name: str) -> Mapping[str, Secret] | None:
         """
         Return the content of a Secret, or None if there is none.
@@ -175,6 +200,23 @@ class Cluster:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, field_manager)
             applied = self._call(what, once)
         return applied
+
+    def merge(self, api_version: str, kind: str, name: str, namespace: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Change the fields of an object that *patch* names, and no others; None there takes a field away.
+
+        A ``metadata.resourceVersion`` in it makes the cluster refuse the change of an object that has changed meanwhile.
+        """
+        resource = self._kinds.need(api_version, kind)
+        what = f"change {_named(kind, namespace, name)}"
+
+        def once() -> dict[str, Any]:
+            changed = self._client.patch(
+                resource, name, dict(patch), patch_type=PatchType.MERGE, field_manager=FIELD_MANAGER, **_in(namespace)
+            )
+            return dict(changed)
+
+        return self._call(what, once)
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> None:
         """Delete an object; absent is fine."""
@@ -273,15 +315,7 @@ class Cluster:
         Raises:
             KubernetesError: the controller is not installed, or does not answer.
         """
-        found = self.get("v1", "Service", service, namespace)
-        if found is None:
-            raise KubernetesError(
-                f"there is no Service {namespace}/{service}",
-                cause="the Sealed Secrets controller is not installed, or has another name",
-                next_step="kubectl get services --all-namespaces",
-            )
-        port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
-        path = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy/v1/cert.pem"
+        path = f"{self._proxy_of(namespace, service)}/v1/cert.pem"
         text = self._call("get the sealing certificate", lambda: self._raw(path).text)
         if PEM_START not in text:
             raise KubernetesError(
@@ -290,6 +324,31 @@ class Cluster:
                 next_step=f"kubectl get --raw {path}",
             )
         return text
+
+    def posted(self, namespace: str, service: str, path: str, body: object) -> tuple[int, str]:
+        """
+        Post JSON to a Service through the API server, once; return the status and the text of the answer, whatever they are.
+
+        Raises:
+            KubernetesError: there is no such Service, or no answer at all.
+        """
+        place = f"{self._proxy_of(namespace, service)}{path}"
+        try:
+            answer = self._http.post(place, json=body)
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, f"post to {namespace}/{service}{path}") from error
+        return answer.status_code, answer.text
+
+    def _proxy_of(self, namespace: str, service: str) -> str:
+        found = self.get("v1", "Service", service, namespace)
+        if found is None:
+            raise KubernetesError(
+                f"there is no Service {namespace}/{service}",
+                cause="the Sealed Secrets controller is not installed, or has another name",
+                next_step="kubectl get services --all-namespaces",
+            )
+        port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
+        return f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"
 
     def _discover(self, path: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._call_or_none(f"get {path}", lambda: self._raw(path).json())
