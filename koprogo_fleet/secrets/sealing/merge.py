@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +28,7 @@ def merged(text: str, update: Mapping[str, Any]) -> str:
     Raises:
         InputError: there is not exactly one, or its layout is one that cannot be changed in place.
     """
-    wanted = copy.deepcopy(only(text))
+    wanted = json.loads(json.dumps(only(text)))  # without the identities that aliases make
     for path in MERGED:
         for key, value in _at(update, path).items():
             _below(wanted, path)[key] = value

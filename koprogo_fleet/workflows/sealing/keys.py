@@ -81,7 +81,7 @@ def status(here: Sealing) -> SealingStatus:
     Raises:
         KubernetesError, VaultError: one of them cannot be read.
     """
-    keys = here.keys()
+    keys = here.known_keys()
     stored = stored_keys(here.vault, here.path)
     look = here.look(keys)
     needed = Counter(fingerprint for one in look.sealed for fingerprint in one.needs)
@@ -108,7 +108,7 @@ def status(here: Sealing) -> SealingStatus:
 
 def unsaved(here: Sealing) -> tuple[SealingKey, ...]:
     """Return the keys in the cluster that Vault lacks, or has otherwise; each is a difference of the report."""
-    missing = lacking(stored_keys(here.vault, here.path), here.keys())
+    missing = lacking(stored_keys(here.vault, here.path), here.known_keys())
     here.report.differences += [_stored(here, key) for key in missing]
     return missing
 
@@ -121,7 +121,7 @@ def backup(here: Sealing) -> None:
         VaultError: it cannot be written, or gives something else back.
     """
     missing = unsaved(here)
-    version = back_up(here.vault, here.path, here.keys())
+    version = back_up(here.vault, here.path, here.known_keys())
     here.listener(
         Note(
             f"{len(missing) or 'no'} new keys; all are in Vault, read back: {here.vault.mount}/{here.path}, version {version}"
@@ -131,7 +131,7 @@ def backup(here: Sealing) -> None:
 
 def renewal(here: Sealing) -> SealingKey:
     """Return the key that is to be the newest: one that an interrupted renewal has left in Vault, else a new one."""
-    keys = here.keys()
+    keys = here.known_keys()
     newest = keys[0]
     present = {key.fingerprint for key in keys}
     begun = [
@@ -155,7 +155,7 @@ def renew(here: Sealing, key: SealingKey) -> None:
         VaultError, KubernetesError: one of them refused.
     """
     former = here.certificate()
-    back_up(here.vault, here.path, (*here.keys(), key))
+    back_up(here.vault, here.path, (*here.known_keys(), key))
     here.listener(Note(f"in Vault, read back: {key}"))
     here.controller.cluster.apply(key.manifest())
     here.restarted()
@@ -197,7 +197,7 @@ def retirement(here: Sealing, wanted: str) -> SealingKey | None:
         InputError: there is no such key.
         NotConverged: it is the newest, a SealedSecret needs it or is not in order, or Vault lacks it.
     """
-    keys = here.keys()
+    keys = here.known_keys()
     found = [key for key in keys if wanted in {key.name, key.fingerprint}]
     if not found:
         raise InputError(
@@ -252,7 +252,7 @@ def retire(here: Sealing, key: SealingKey) -> None:
         cause="it reads its keys at its start only, and was not restarted",
         next_step=f"kubectl --namespace {here.controller.namespace} rollout restart deployment",
     )
-    here.prove_live(active(here.keys()))
+    here.prove_live(active(here.known_keys()))
     here.listener(Note(f"retired: {key}; Vault keeps it, for what is in old commits and old backups"))
 
 
@@ -270,7 +270,7 @@ def restoration(here: Sealing) -> tuple[SealingKey, ...]:
             cause="they were never backed up, or into another Vault",
             next_step="koprogo-fleet secrets keys backup, while the cluster still has them",
         )
-    missing = lacking(here.keys(), stored)
+    missing = lacking(here.known_keys(), stored)
     here.report.differences += [
         Difference(Operation.CREATE, f"sealing key {key.name}", new=key.fingerprint) for key in missing
     ]
@@ -289,7 +289,7 @@ def restore(here: Sealing, missing: tuple[SealingKey, ...]) -> None:
         here.listener(Note(f"restored: {key}"))
     if missing:
         here.restarted()
-    keys = in_order(here.keys())
+    keys = in_order(here.known_keys())
     here.wait_for_certificate(keys[0].fingerprint)
     here.prove_live(active(keys))
 

@@ -49,7 +49,7 @@ class Sealing:
     report: Report = field(default_factory=Report)
     seconds: float = SECONDS
 
-    def keys(self) -> tuple[SealingKey, ...]:
+    def known_keys(self) -> tuple[SealingKey, ...]:
         """
         Return the keys in the cluster, the newest active one first.
 

@@ -48,7 +48,7 @@ def plan(here: Sealing) -> ResealPlan:
         raise NotConverged(
             f"the controller's newest key, {trust.shown.fingerprint}, is not trusted yet", next_step=ACCEPT
         )
-    look = here.look(active(here.keys()))
+    look = here.look(active(here.known_keys()))
     newest = trust.shown.usable()
     old = tuple(one for one in look.sealed if one.needs - {newest.fingerprint} and str(one) not in look.wrong)
     for one in old:
@@ -87,5 +87,5 @@ def reseal(here: Sealing, planned: ResealPlan) -> None:
 
 
 def _prove(here: Sealing, planned: ResealPlan) -> None:
-    newest = tuple(key for key in here.keys() if key.fingerprint == planned.certificate.fingerprint)
+    newest = tuple(key for key in here.known_keys() if key.fingerprint == planned.certificate.fingerprint)
     here.prove_live(newest, planned.old)
