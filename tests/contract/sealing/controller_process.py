@@ -151,12 +151,14 @@ def _expose(objects: Objects, address: str, port: int) -> None:
         f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}", definition
     )
     place, metadata = f"/api/v1/namespaces/{NAMESPACE}", {"namespace": NAMESPACE, "name": NAME}
-    containers = [{"name": "c", "image": "c"}]
+    objects.patch(f"/api/v1/nodes/{NAME}", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NAME}})
+    spec = {"nodeName": NAME, "containers": [{"name": "c", "image": "c"}], "tolerations": [{"operator": "Exists"}]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "labels": LABELS}}
-    objects.patch(f"{place}/pods/{NAME}", {**pod, "spec": {"containers": containers}})
+    objects.patch(f"{place}/pods/{NAME}", {**pod, "spec": spec})
     ready = [{"type": "Ready", "status": "True"}]
     status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": ready}
     objects.patch(f"{place}/pods/{NAME}/status", {"status": status}, MERGE)
     ports = [{"name": "http", "port": 8080, "targetPort": port, "protocol": "TCP"}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
-    objects.patch(f"{place}/services/{NAME}", {**service, "spec": {"selector": LABELS, "ports": ports}})
+    spec = {"selector": LABELS, "ports": ports, "publishNotReadyAddresses": True}  # nobody speaks for the node
+    objects.patch(f"{place}/services/{NAME}", {**service, "spec": spec})
