@@ -17,7 +17,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 
 from koprogo_fleet.core.errors import InputError, KubernetesError
 from koprogo_fleet.core.secret import Secret
@@ -157,7 +156,7 @@ def make_key(namespace: str, after: SealingKey | None) -> SealingKey:
     begins = datetime.now(UTC).replace(microsecond=0)
     if after is not None:
         begins = max(begins, after.certificate.begins + SECOND)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "")]) if after is None else _issuer(after)
+    name = x509.Name([]) if after is None else _issuer(after)
     usage = dict.fromkeys(
         (
             "digital_signature",

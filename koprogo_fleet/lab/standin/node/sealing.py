@@ -172,7 +172,7 @@ def owner_reference(sealed_secret: dict[str, Any]) -> dict[str, Any]:
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": KIND,
         "name": sealed_secret["metadata"]["name"],
-        "uid": sealed_secret["metadata"]["uid"],
+        "uid": sealed_secret["metadata"].get("uid", ""),  # a file that is to be verified has none yet
         "controller": True,
         "blockOwnerDeletion": True,
     }
