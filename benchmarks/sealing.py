@@ -74,9 +74,7 @@ def main(rounds: int, output: Path | None, tell: Callable[[str], None]) -> int:
         Run("seal again: open with the second of two keys, seal with the newest", count, tuple(taken[1])),
         Run(f"seal, a process for each, {AT_ONCE} at once", processes, tuple(taken[2])),
     ]
-    found = sealing_report.summary(
-        runs, rounds, report.machine(load), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    )
+    found = sealing_report.summary(runs, rounds, report.machine(load), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
     sys.stdout.write(sealing_report.table(found))
     if output is not None:
         report.write({sealing_report.NAME: found}, output)
@@ -90,9 +88,7 @@ def _secret(number: int) -> dict[str, Any]:
     }
 
 
-def _check(
-    sealed: Sequence[dict[str, Any]], again: Sequence[dict[str, Any]], keys: tuple[SealingKey, ...]
-) -> None:
+def _check(sealed: Sequence[dict[str, Any]], again: Sequence[dict[str, Any]], keys: tuple[SealingKey, ...]) -> None:
     """See that what was sealed again opens with the newest key alone."""
     for one, patch in _pairs(sealed, again):
         found = opened({**one, "spec": patch["spec"]}, keys)

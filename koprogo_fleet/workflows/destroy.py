@@ -78,10 +78,9 @@ def destroy_fleet(  # noqa: PLR0913 - what it needs, by name
 
 def forget(fleet: Fleet, directory: Path, gone: Collection[str], listener: Listener) -> None:
     """
-    Remove the inventory files, the host keys of the fleet's nodes and of what is *gone*, the trusted sealing key, and the
-    kubeconfig.
+    Remove what is recorded of the fleet: inventory files, host keys, the trusted sealing key, the kubeconfig.
 
-    Host keys of anything else, a jump host above all, stay.
+    Host keys of its nodes and of what is *gone* go. Those of anything else, a jump host above all, stay.
     """
     names = {*gone, *(node.name for node in fleet.nodes), *hosts_before(directory / "hosts.yaml")}
     known_hosts = KnownHosts(directory / KNOWN_HOSTS)

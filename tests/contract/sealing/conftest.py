@@ -55,6 +55,7 @@ def process(own_cluster: Path) -> Iterator[Running]:
 @pytest.fixture
 def cluster(own_cluster: Path, process: Running) -> Iterator[Cluster]:
     """Yield a client of the cluster, in which nothing is sealed, and the controller has one key that it made itself."""
+    process.refused = 0
     with Cluster.from_file(own_cluster) as cluster:
         for sealed in cluster.all_of(API_VERSION, KIND):
             metadata = sealed["metadata"]

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 from kubernetes_api import TOKEN
-from sealing_controller import Api as Objects
 from sealing_controller import MERGE, own_address
+from sealing_controller import Api as Objects
 
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.lab.standin.node.sealing_controller import SealingController
