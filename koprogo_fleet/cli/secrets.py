@@ -129,7 +129,7 @@ def reseal(
 
     Each is opened in memory, changed only if nobody else has changed it meanwhile, and proven: the controller opens it, with the
     newest key alone, and its Secret holds the same. What is not in order is left alone, and told: exit code 1. Files in Git are
-    sealed again by koprogo-fleet secrets seal --re-encrypt.
+    sealed again by the other command: seal, with its option re-encrypt.
 
     Example: koprogo-fleet secrets reseal --dry-run
     """

@@ -242,7 +242,7 @@ def retire(
     Take an old key away from the controller: it opens nothing any more. Its Secret and its backup stay.
 
     Refused while a live SealedSecret needs it, or Vault does not have it. Files in Git that it has sealed open no more: seal them
-    again first (koprogo-fleet secrets seal --re-encrypt).
+    again first (secrets seal, with its option re-encrypt).
 
     Example: koprogo-fleet secrets keys retire sealed-secrets-keyabcde --confirm sealed-secrets-keyabcde
     """
