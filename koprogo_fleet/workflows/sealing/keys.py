@@ -13,7 +13,7 @@ from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.secrets.sealing.backup import back_up, lacking, stored_keys
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
-from koprogo_fleet.secrets.sealing.keys import KEY_LABEL, SealingKey, State, active, in_order, make_key
+from koprogo_fleet.secrets.sealing.keys import KEY_LABEL, SealingKey, State, active, in_order, make_key, read_keys
 from koprogo_fleet.secrets.sealing.pin import read_pin, write_pin
 from koprogo_fleet.workflows.sealing.place import Sealing
 from koprogo_fleet.workflows.sealing.trust import continues
@@ -270,7 +270,8 @@ def restoration(here: Sealing) -> tuple[SealingKey, ...]:
             cause="they were never backed up, or into another Vault",
             next_step="koprogo-fleet secrets keys backup, while the cluster still has them",
         )
-    missing = lacking(here.known_keys(), stored)
+    present = read_keys(here.controller.cluster, here.controller.namespace)  # none at all is what it is for
+    missing = lacking(present, stored)
     here.report.differences += [
         Difference(Operation.CREATE, f"sealing key {key.name}", new=key.fingerprint) for key in missing
     ]

@@ -126,6 +126,17 @@ def test_a_restore_that_lacks_a_key(here: Sealing, again: Again, cluster: Cluste
         life.restore(short, life.restoration(short))
 
 
+def test_a_cluster_without_any_key(here: Sealing, again: Again, cluster: Cluster) -> None:
+    """Keys can be restored before the controller has made one, as is best for a new cluster."""
+    life.backup(here)
+    (key,) = here.known_keys()
+    cluster.delete("v1", "Secret", key.name, NAMESPACE)
+
+    life.restore(here, life.restoration(again()))
+
+    assert [key.fingerprint] == [one.fingerprint for one in here.known_keys()]
+
+
 def test_an_interrupted_renewal_is_gone_on_with(here: Sealing, again: Again) -> None:
     """A key that is in Vault, and not yet in the cluster, is the one: no third key is made."""
     begun = make_key(NAMESPACE, here.known_keys()[0])

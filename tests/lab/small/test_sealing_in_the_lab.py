@@ -33,6 +33,7 @@ def test_from_a_file_to_a_wiped_controller(small: Fleet, tmp_path: Path) -> None
     assert (small.inventory / "sealing.pem").exists()
     run(small, "seal", "--validate", "-f", str(sealed))
     small.kubectl("apply", "-f", str(sealed))
+    small.kubectl("wait", "--for=condition=Synced", "--timeout=60s", "sealedsecret/sealed-here")
     run(small, "keys", "backup")
     (old,) = [key["name"] for key in json.loads(run(small, "keys", "status", "--json"))["keys"]]
     value = live(small)
