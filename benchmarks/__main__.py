@@ -1,4 +1,4 @@
-"""``python -m benchmarks converge`` and ``cloud``: see ``--help``."""
+"""``python -m benchmarks converge``, ``cloud`` and ``sealing``: see ``--help``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import cloud
+from benchmarks import cloud, sealing
 from benchmarks.bed import Bed
 from benchmarks.cases import CASES, OURS, QUICK, TOOLS, Case
 from benchmarks.endpoints import endpoints
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the hosts are taken down then, too
     if options.subject == "cloud":
         return cloud.main(1 if options.quick else options.rounds, None if options.quick else options.output, _tell)
+    if options.subject == "sealing":
+        return sealing.main(1 if options.quick else options.rounds, None if options.quick else options.output, _tell)
     if options.quick:
         cases: tuple[Case, ...] = QUICK
     else:
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description="Compare koprogo_fleet with its peers.")
-    parser.add_argument("subject", choices=["converge", "cloud"], help="what is measured")
+    parser.add_argument("subject", choices=["converge", "cloud", "sealing"], help="what is measured")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each tool in each case (default: 3)")
     parser.add_argument("--parallel", type=int, default=20, help="hosts at a time, for every tool (default: 20)")
     parser.add_argument(

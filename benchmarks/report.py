@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cloud_report
+from benchmarks import cloud_report, sealing_report
 from benchmarks.baseline import full
 from benchmarks.cases import ANSIBLE, FLOOR, OURS, PYINFRA, Case, Goal
 from benchmarks.rounds import Round, Terms
@@ -33,7 +33,7 @@ UNITS = {
 _WHOLE = 100
 """From here on nobody reads the digits after the point."""
 
-_HEADER = "<!-- Written by `nox -s bench -- converge` and `-- cloud`: run them again instead of editing this. -->\n"
+_HEADER = "<!-- Written by `nox -s bench -- converge`, `-- cloud` and `-- sealing`: run them again instead of editing this. -->\n"
 _DONE = """\
 A profile of the first version showed where it went, and this was done about it, the most costly first:
 
@@ -149,6 +149,7 @@ def page(found: Mapping[str, Any]) -> str:
             "",
             _DONE,
             *([cloud_report.section(found[cloud_report.NAME])] if cloud_report.NAME in found else []),
+            *([sealing_report.section(found[sealing_report.NAME])] if sealing_report.NAME in found else []),
             "## How it is measured\n",
             _HOW,
         ]

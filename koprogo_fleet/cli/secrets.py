@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from koprogo_fleet.cli import secrets_keys, secrets_sealing
 from koprogo_fleet.cli.options import (
     DEFAULT_INVENTORY,
     DEFAULT_LAB,
@@ -22,12 +23,12 @@ from koprogo_fleet.cli.options import (
 from koprogo_fleet.cli.secrets_run import changed, planned, secrets_run
 from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK, InputError
 
-if TYPE_CHECKING:
-    pass
-
 app = typer.Typer(
     help="Secrets from Vault: their state, sealed into the cluster, rotated and rolled back.", no_args_is_help=True
 )
+app.add_typer(secrets_keys.app, name="keys")
+app.command()(secrets_sealing.seal)
+app.command()(secrets_sealing.reseal)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Of secrets.yaml; all of them by default.")]
 Plan = Annotated[bool, typer.Option("--plan", help="Only tell what would be done. Exit code 3 if anything would.")]

@@ -323,15 +323,7 @@ class Cluster:
         Raises:
             KubernetesError: the controller is not installed, or does not answer.
         """
-        found = self.get("v1", "Service", service, namespace)
-        if found is None:
-            raise KubernetesError(
-                f"there is no Service {namespace}/{service}",
-                cause="the Sealed Secrets controller is not installed, or has another name",
-                next_step="kubectl get services --all-namespaces",
-            )
-        port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
-        path = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy/v1/cert.pem"
+        path = f"{self._proxy_of(namespace, service)}/v1/cert.pem"
         text = self._call("get the sealing certificate", lambda: self._raw(path).text)
         if PEM_START not in text:
             raise KubernetesError(
@@ -340,6 +332,31 @@ class Cluster:
                 next_step=f"kubectl get --raw {path}",
             )
         return text
+
+    def posted(self, namespace: str, service: str, path: str, body: object) -> tuple[int, str]:
+        """
+        Post JSON to a Service through the API server, once; return the status and the text of the answer, whatever they are.
+
+        Raises:
+            KubernetesError: there is no such Service, or no answer at all.
+        """
+        place = f"{self._proxy_of(namespace, service)}{path}"
+        try:
+            answer = self._http.post(place, json=body)
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, f"post to {namespace}/{service}{path}") from error
+        return answer.status_code, answer.text
+
+    def _proxy_of(self, namespace: str, service: str) -> str:
+        found = self.get("v1", "Service", service, namespace)
+        if found is None:
+            raise KubernetesError(
+                f"there is no Service {namespace}/{service}",
+                cause="the Sealed Secrets controller is not installed, or has another name",
+                next_step="kubectl get services --all-namespaces",
+            )
+        port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
+        return f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"
 
     def _discover(self, path: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._call_or_none(f"get {path}", lambda: self._raw(path).json())

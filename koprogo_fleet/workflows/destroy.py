@@ -13,6 +13,7 @@ from koprogo_fleet.inventory.documents import FILES, KNOWN_HOSTS
 from koprogo_fleet.inventory.sync import hosts_before
 from koprogo_fleet.provision.apply import destroy
 from koprogo_fleet.provision.plan import Plan, destroy_plan
+from koprogo_fleet.secrets.sealing.pin import FILE as SEALING_KEY
 from koprogo_fleet.ssh.host_keys import KnownHosts
 from koprogo_fleet.workflows.access import KUBECONFIG
 from koprogo_fleet.workflows.cloud import Confirm, changing
@@ -77,16 +78,16 @@ def destroy_fleet(  # noqa: PLR0913 - what it needs, by name
 
 def forget(fleet: Fleet, directory: Path, gone: Collection[str], listener: Listener) -> None:
     """
-    Remove the inventory files, the host keys of the fleet's nodes and of what is *gone*, and the kubeconfig.
+    Remove what is recorded of the fleet: inventory files, host keys, the trusted sealing key, the kubeconfig.
 
-    Host keys of anything else, a jump host above all, stay.
+    Host keys of its nodes and of what is *gone* go. Those of anything else, a jump host above all, stay.
     """
     names = {*gone, *(node.name for node in fleet.nodes), *hosts_before(directory / "hosts.yaml")}
     known_hosts = KnownHosts(directory / KNOWN_HOSTS)
     forgotten = sorted(name for name in names if known_hosts.get(name) is not None)
     for name in forgotten:
         known_hosts.remove(name)
-    files = [*(directory / name for name in FILES), state_dir(fleet.name) / KUBECONFIG]
+    files = [*(directory / name for name in (*FILES, SEALING_KEY)), state_dir(fleet.name) / KUBECONFIG]
     removed = [path for path in files if path.exists()]
     for path in removed:
         path.unlink()

@@ -25,7 +25,7 @@ def command_lines(here: Page) -> Iterator[str]:
     lines = [line for block in here.blocks("console", "sh", "bash") for line in block.splitlines()]
     for text in [*lines, *here.spans]:
         for part in text.split(" && "):
-            if found := OURS.search(part.partition(" >")[0]):
+            if found := OURS.search(re.split(" >| < ", part)[0]):
                 yield from _alternatives(found[1])
 
 

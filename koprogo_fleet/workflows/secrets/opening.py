@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.core.events import Listener
@@ -25,8 +24,6 @@ from koprogo_fleet.workflows.etcd.runs import changing, looking
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.secrets.engine import engine_of
 from koprogo_fleet.workflows.target import Target
-
-_NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Place:
     target: Target
     listener: Listener
     report: Report
-    arguments: Mapping[str, str] = _NO_ARGUMENTS
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

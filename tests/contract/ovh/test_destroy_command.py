@@ -31,6 +31,7 @@ def test_everything_goes_by_name(office: Office, cloud: Cloud) -> None:
     create_volume(cloud.api(), "somebody-elses", "GRA11", 10, "classic")
     known_hosts = KnownHosts(office.inventory / "known_hosts")
     known_hosts.put("bastion", make_host_key().public_line)
+    (office.inventory / "sealing.pem").touch()
 
     ended = office.run("destroy", "--confirm", "koprogo")
 
@@ -38,6 +39,7 @@ def test_everything_goes_by_name(office: Office, cloud: Cloud) -> None:
     assert {**NOTHING, "volumes": 1} == objects(cloud)
     assert "looked again: nothing at OVH bears the names of koprogo any more" in ended.out
     assert not any((office.inventory / name).exists() for name in FILES)
+    assert not (office.inventory / "sealing.pem").exists()
     assert not (office.state / "kubeconfig").exists()
     assert known_hosts.get("bastion")
     assert [None] * 3 == [known_hosts.get(node.name) for node in office.fleet.nodes]

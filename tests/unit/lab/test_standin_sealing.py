@@ -81,3 +81,27 @@ def test_a_secret_may_outlive_its_sealed_form() -> None:
     secret = sealing.unseal(_sealed_secret(b"koprogo/db", {}, template), [_key()[0]])
 
     assert "ownerReferences" not in secret["metadata"]
+
+
+def test_sealed_again() -> None:
+    """A value that is sealed again opens with the new key alone, under the scope that it had; what no key opens is refused."""
+    private_pem, certificate = sealing.make_key()
+    sealed = _sealed_secret(b"koprogo", {"sealedsecrets.bitnami.com/namespace-wide": "true"}, {})
+
+    rotated = sealing.rotate(sealed, [_key()[0]], certificate)
+
+    assert (
+        base64.b64encode(b"s3cret").decode()
+        == sealing.unseal(rotated, [sealing.load_key(private_pem)])["data"]["password"]
+    )
+    assert sealed["metadata"] == rotated["metadata"]
+    with pytest.raises(InputError, match="no key could decrypt"):
+        sealing.rotate(rotated, [_key()[0]], certificate)
+
+
+def test_a_file_that_was_never_applied() -> None:
+    """A manifest without a uid can be opened, as the real controller verifies it."""
+    sealed = _sealed_secret(b"koprogo/db", {}, {})
+    del sealed["metadata"]["uid"]
+
+    assert sealing.unseal(sealed, [_key()[0]])["data"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,7 @@ ANNOTATION = "sealedsecrets.bitnami.com"
 KEY_BITS = 4096
 KEY_DAYS = 3650
 LENGTH_BYTES = 2
+SESSION_KEY_BYTES = 32
 ZERO_NONCE = bytes(12)
 """Safe, since each session key encrypts one value only."""
 
@@ -100,6 +102,33 @@ def decrypt(sealed: str, label: bytes, keys: Iterable[rsa.RSAPrivateKey]) -> byt
     raise InputError("no key could decrypt secret")
 
 
+def encrypt(value: bytes, label: bytes, certificate: bytes) -> str:
+    """Return one item of ``encryptedData``."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise InputError("expected RSA public key")
+    session_key = os.urandom(SESSION_KEY_BYTES)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), label or None)
+    wrapped = key.encrypt(session_key, oaep)
+    blob = len(wrapped).to_bytes(LENGTH_BYTES, "big") + wrapped + AESGCM(session_key).encrypt(ZERO_NONCE, value, None)
+    return base64.b64encode(blob).decode()
+
+
+def rotate(sealed_secret: dict[str, Any], keys: Iterable[rsa.RSAPrivateKey], certificate: bytes) -> dict[str, Any]:
+    """
+    Return a SealedSecret with its values sealed again; its scope stays, as since 0.36.0.
+
+    Raises:
+        InputError: a value cannot be decrypted.
+    """
+    known_keys, label = tuple(keys), label_of(sealed_secret["metadata"])
+    data = {
+        name: encrypt(decrypt(value, label, known_keys), label, certificate)
+        for name, value in (sealed_secret["spec"].get("encryptedData") or {}).items()
+    }
+    return {**sealed_secret, "spec": {**sealed_secret["spec"], "encryptedData": data}}
+
+
 def unseal(sealed_secret: dict[str, Any], keys: Iterable[rsa.RSAPrivateKey]) -> dict[str, Any]:
     """
     Return the Secret that a SealedSecret stands for.
@@ -143,7 +172,7 @@ def owner_reference(sealed_secret: dict[str, Any]) -> dict[str, Any]:
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": KIND,
         "name": sealed_secret["metadata"]["name"],
-        "uid": sealed_secret["metadata"]["uid"],
+        "uid": sealed_secret["metadata"].get("uid", ""),  # a file that is to be verified has none yet
         "controller": True,
         "blockOwnerDeletion": True,
     }

@@ -42,7 +42,7 @@ class SealingController:
         self._installed = False
 
     def serve(self) -> None:
-        """Answer ``/v1/cert.pem``, ``/v1/verify`` and ``/healthz`` on the loopback address, in a thread."""
+        """Answer ``/v1/cert.pem``, ``/v1/verify``, ``/v1/rotate`` and ``/healthz`` on the loopback address, in a thread."""
         controller = self
 
         class Handler(_Handler):
@@ -62,6 +62,8 @@ class SealingController:
             return HTTPStatus.OK, "application/x-pem-file", self._certificate
         if (method, path) == ("POST", "/v1/verify"):
             return self._verify(body), "text/plain", b""
+        if (method, path) == ("POST", "/v1/rotate"):
+            return self._rotate(body)
         return HTTPStatus.NOT_FOUND, "text/plain", b"404 page not found\n"
 
     def _verify(self, body: bytes) -> HTTPStatus:
@@ -72,6 +74,13 @@ class SealingController:
         except (ValueError, KeyError, TypeError):  # not a SealedSecret in JSON
             return HTTPStatus.INTERNAL_SERVER_ERROR
         return HTTPStatus.OK
+
+    def _rotate(self, body: bytes) -> tuple[HTTPStatus, str, bytes]:
+        try:
+            rotated = sealing.rotate(json.loads(body), self._keys, self._certificate)
+        except (InputError, ValueError, KeyError, TypeError) as error:
+            return HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", str(error).encode()
+        return HTTPStatus.OK, "application/json", json.dumps(rotated).encode()
 
     def load_keys(self) -> None:
         """Read the active keys from the cluster, if they have changed; the newest certificate is the one to seal with."""

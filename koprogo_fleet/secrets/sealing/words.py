@@ -1,0 +1,20 @@
+"""What the command line, manifests and code call things; imported by all of them, so it imports next to nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a sealed value is bound to: its name and namespace, its namespace, or nothing."""
+
+    STRICT = "strict"
+    NAMESPACE_WIDE = "namespace-wide"
+    CLUSTER_WIDE = "cluster-wide"
+
+
+class Format(StrEnum):
+    """How manifests are written."""
+
+    JSON = "json"
+    YAML = "yaml"
