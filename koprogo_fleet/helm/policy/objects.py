@@ -164,7 +164,7 @@ def _number(written: object) -> int:
 
 
 def _holds(expression: Manifest, labels: Manifest) -> bool:
-    key, values = expression.get("key"), listed(expression.get("values"))
+    key, values = str(expression.get("key")), listed(expression.get("values"))
     match expression.get("operator"):
         case "In":
             return key in labels and labels[key] in values
