@@ -28,6 +28,7 @@ from koprogo_fleet.cli import (
     provision,
     runs,
     scale,
+    slo,
 )
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
 
@@ -53,6 +54,7 @@ app.command("drift")(drift.drift)
 app.command("harden")(harden.harden)
 app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
+app.command("slo")(slo.slo)
 app.add_typer(auth.app, name="auth")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(etcd.app, name="etcd")

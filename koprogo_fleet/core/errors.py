@@ -32,6 +32,7 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── VaultConflict             the check-and-set version is not the current one
     │   └── VaultUnavailable          no answer, 5xx, standby (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
+    ├── PrometheusError               Prometheus refused a query, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
 Temporary errors say so in ``temporary``: the same call may work later. All others need a change. Those after which nobody
@@ -305,6 +306,10 @@ class VaultUnavailable(VaultError):
 
 class KubernetesError(KoprogoError):
     """The Kubernetes API refused, or cannot be reached."""
+
+
+class PrometheusError(KoprogoError):
+    """Prometheus refused a query, or cannot be reached."""
 
 
 class HelmError(KoprogoError):
