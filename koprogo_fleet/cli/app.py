@@ -15,6 +15,7 @@ from koprogo_fleet.cli import (
     cloud,
     cost,
     destroy,
+    doctor,
     drift,
     etcd,
     harden,
@@ -54,6 +55,7 @@ app.command("drift")(drift.drift)
 app.command("harden")(harden.harden)
 app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
+app.command("doctor")(doctor.doctor)
 app.command("slo")(slo.slo)
 app.add_typer(auth.app, name="auth")
 app.add_typer(cloud.app, name="cloud")

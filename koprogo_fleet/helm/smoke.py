@@ -31,13 +31,13 @@ SECONDS = 10.0
 Url = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[^/@\s]+(/\S*)?$"),
-    Field(description="an address such as https://api.koprogo.io/health, without a user or a password"),
+    Field(description="an address such as https://api.example.com/health, without a user or a password"),
 ]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/\S*$"), Field(description="a path such as /health")]
 Host = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"),
-    Field(description="a host's name such as api.koprogo.io"),
+    Field(description="a host's name such as api.example.com"),
 ]
 
 
@@ -66,7 +66,7 @@ class SmokeTest(Model):
 
     def address(self, entry: str | None) -> str:
         """
-        Return what is asked; *entry* is the way in for a path, ``http://203.0.113.5:30080``.
+        Return what is asked; *entry* is the way in for a path, ``http://198.18.0.5:30080``.
 
         Raises:
             InputError: there is only a path, and no way in.

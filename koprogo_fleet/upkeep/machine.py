@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+CACHE = ".cache"
+"""The ending of a folder in which kubectl keeps what it has learnt of a cluster: nothing secret."""
 
 
 @dataclass(frozen=True)
@@ -20,24 +22,24 @@ class Check:
     mend: str = ""
 
 
-def private_files(directory: Path) -> Iterator[Check]:
-    """
-    Yield whether nobody but their owner may read a fleet's private files; links are not followed.
-
-    Nothing is yielded for a fleet that has none on this machine yet.
-    """
-    if not directory.is_dir():
-        return
-    paths = [directory, *sorted(path for path in directory.rglob("*") if not path.is_symlink())]
-    open_ones = [path for path in paths if path.stat().st_mode & OTHERS and _counts(path, directory)]
-    for path in open_ones:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        mend = f"chmod {'700' if path.is_dir() else '600'} {path}"
-        yield Check("private files", met=False, seen=f"{path} has the permissions {mode:04o}", mend=mend)
+def private_files(paths: Iterable[Path]) -> tuple[Check, ...]:
+    """Return whether nobody but their owner may read these files; folders stand for all that is in them."""
+    files = [file for path in paths for file in _files(path)]
+    open_ones = [(file, mode) for file in files if (mode := stat.S_IMODE(file.stat().st_mode)) & OTHERS]
     if not open_ones:
-        yield Check("private files", met=True, seen=f"{directory}: {len(paths) - 1} files for their owner alone")
+        return (Check("private files", met=True, seen=f"{len(files)} files, for their owner alone"),)
+    return tuple(
+        Check("private files", met=False, seen=f"{file} has the permissions {mode:04o}", mend=f"chmod 600 {file}")
+        for file, mode in open_ones
+    )
 
 
-def _counts(path: Path, directory: Path) -> bool:
-    """Say whether a path's permissions matter: below a closed folder nobody gets to it, but files may be copied."""
-    return path == directory or path.is_file()
+def _files(path: Path) -> list[Path]:
+    found = path.rglob("*") if path.is_dir() else [path]
+    return sorted(
+        file for file in found if file.is_file() and not file.is_symlink() and not _is_cached(file.relative_to(path))
+    )
+
+
+def _is_cached(file: Path) -> bool:
+    return any(folder.name.endswith(CACHE) for folder in file.parents)

@@ -92,13 +92,18 @@ def _names(part: Part, text: str) -> bool:
 def _texts(value: object, place: Place) -> Iterator[tuple[Place, str]]:
     """Yield all texts of a document, and the names of fields, which charts have for their parts."""
     if isinstance(value, Mapping):
-        if value.get("enabled") is False:
-            return
         for key, inner in value.items():
+            if _is_off(inner):
+                continue
             yield (*place, key), key
             yield from _texts(inner, (*place, key))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index, inner in enumerate(value):
-            yield from _texts(inner, (*place, index))
+            if not _is_off(inner):
+                yield from _texts(inner, (*place, index))
     elif isinstance(value, str):
         yield place, value
+
+
+def _is_off(value: object) -> bool:
+    return isinstance(value, Mapping) and value.get("enabled") is False
