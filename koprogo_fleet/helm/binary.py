@@ -68,8 +68,9 @@ def find_tools(listener: Listener = ignore) -> Tools:
 def at_hand(name: str) -> str | None:
     """Return which helm or kubectl is used, with its version, if there is a fit one: nothing is fetched."""
     ask, oldest = {"helm": (_helm_version, OLDEST_HELM), "kubectl": (_kubectl_version, OLDEST_KUBECTL)}[name]
-    for path in filter(None, (shutil.which(name), _cached(name))):
-        if Path(path).is_file() and (version := ask(Path(path))) >= oldest:
+    on_path = shutil.which(name)
+    for path in (*([Path(on_path)] if on_path else []), _cached(name)):
+        if path.is_file() and (version := ask(path)) >= oldest:
             return f"{path}, {_text(version)}"
     return None
 
