@@ -26,9 +26,11 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the project with the lab, and the named dependency groups of pyproject.toml."""
+    """Install the project with its extras, and the named dependency groups of pyproject.toml."""
     session.install(
-        "-e", ".[lab]", *(needed for group in groups for needed in nox.project.dependency_groups(PYPROJECT, group))
+        "-e",
+        ".[lab,schemas]",
+        *(needed for group in groups for needed in nox.project.dependency_groups(PYPROJECT, group)),
     )
 
 

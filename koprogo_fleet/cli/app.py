@@ -15,6 +15,7 @@ from koprogo_fleet.cli import (
     cloud,
     cost,
     destroy,
+    doctor,
     drift,
     etcd,
     harden,
@@ -30,6 +31,7 @@ from koprogo_fleet.cli import (
     scale,
     schedule,
     secrets,
+    slo,
     vault,
 )
 from koprogo_fleet.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, KoprogoError
@@ -56,6 +58,8 @@ app.command("drift")(drift.drift)
 app.command("harden")(harden.harden)
 app.command("orphans")(orphans.orphans)
 app.command("destroy")(destroy.destroy)
+app.command("doctor")(doctor.doctor)
+app.command("slo")(slo.slo)
 app.add_typer(auth.app, name="auth")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(etcd.app, name="etcd")

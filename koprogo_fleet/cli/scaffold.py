@@ -10,7 +10,13 @@ from koprogo_fleet.core.events import Listener, Note
 
 PACKAGED = Path(__file__).parents[1] / "scaffold"
 CHECKOUT = Path(__file__).parents[2]
-PARTS = ("inventory/lab/fleet.yaml", "inventory/lab/secrets.yaml", "inventory/lab/releases.yaml", "charts/koprogo-api")
+PARTS = (
+    "inventory/lab/fleet.yaml",
+    "inventory/lab/secrets.yaml",
+    "inventory/lab/releases.yaml",
+    "inventory/lab/slo.yaml",
+    "charts/koprogo-api",
+)
 
 
 def ensure_inventory(inventory: Path, environment: str, listener: Listener) -> Path:

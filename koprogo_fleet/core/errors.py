@@ -41,6 +41,7 @@ Every error that a user of koprogo_fleet can meet.
     │   ├── PostgresNotProven         it does not prove by TLS that it is the one that is meant
     │   └── PostgresUnavailable       no answer, or it is starting, full or going down (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
+    ├── PrometheusError               Prometheus refused a query, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
 
 Temporary errors say so in ``temporary``: the same call may work later. All others need a change. Those after which nobody
@@ -356,6 +357,10 @@ class PostgresUnavailable(PostgresError):
 
 class KubernetesError(KoprogoError):
     """The Kubernetes API refused, or cannot be reached."""
+
+
+class PrometheusError(KoprogoError):
+    """Prometheus refused a query, or cannot be reached."""
 
 
 class HelmError(KoprogoError):

@@ -65,6 +65,16 @@ def find_tools(listener: Listener = ignore) -> Tools:
     return Tools(helm, kubectl, helm_version)
 
 
+def at_hand(name: str) -> str | None:
+    """Return which helm or kubectl is used, with its version, if there is a fit one: nothing is fetched."""
+    ask, oldest = {"helm": (_helm_version, OLDEST_HELM), "kubectl": (_kubectl_version, OLDEST_KUBECTL)}[name]
+    on_path = shutil.which(name)
+    for path in (*([Path(on_path)] if on_path else []), _cached(name)):
+        if path.is_file() and (version := ask(path)) >= oldest:
+            return f"{path}, {_text(version)}"
+    return None
+
+
 def packaged_kubectl(listener: Listener = ignore) -> Path:
     """
     Return the kubectl out of the package, which runs on any x86-64 Linux, whatever is on PATH.

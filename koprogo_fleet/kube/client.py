@@ -358,6 +358,35 @@ class Cluster:
         port = found["spec"]["ports"][0].get("name", "")  # the first one, as kubeseal does
         return f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy"
 
+    def ask_service(self, namespace: str, name: str, port: str, path: str) -> tuple[int, str]:
+        """
+        Ask a program behind a Service over HTTP, through the API server; return its status and its answer.
+
+        Args:
+            namespace: of the Service.
+            name: of the Service.
+            port: of the Service, by name or number.
+            path: without the first slash, and with the query.
+
+        Raises:
+            KubernetesError: there is no such Service, or no pod of it answers.
+        """
+        proxy = f"/api/v1/namespaces/{namespace}/services/http:{name}:{port}/proxy"
+        if self.get("v1", "Service", name, namespace) is None:
+            raise KubernetesError(
+                f"there is no Service {namespace}/{name}",
+                cause="what it belongs to is not deployed, or has another name",
+                next_step="kubectl get services --all-namespaces",
+            )
+
+        def once() -> tuple[int, str]:
+            answer = self._http.get(f"{proxy}/{path}")
+            if answer.is_error and _is_of_the_api_server(answer):
+                answer.raise_for_status()
+            return answer.status_code, answer.text
+
+        return self._call(f"ask Service {namespace}/{name} on port {port}", once)
+
     def _discover(self, path: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._call_or_none(f"get {path}", lambda: self._raw(path).json())
         return found
@@ -382,6 +411,14 @@ class Cluster:
             if status_of(error) == HTTPStatus.NOT_FOUND:
                 return None
             raise explained(error, self.server, what) from error
+
+
+def _is_of_the_api_server(answer: httpx2.Response) -> bool:
+    """Say whether an error was answered by the API server itself, not by what is behind it."""
+    try:
+        return bool(answer.json()["kind"] == "Status")
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def content_of(secret: Mapping[str, Any]) -> Mapping[str, Secret]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import chain
 
 import pytest
 from pages import PAGES, ROOT, Page, page
@@ -31,7 +32,7 @@ def test_a_record_has_its_number_and_sections(record: Page) -> None:
 def test_every_dependency_was_decided() -> None:
     """The record of dependencies names all that pyproject.toml asks for at run time."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = [re.split(r"[<>=\[ ]", requirement)[0] for requirement in wanted]
     record = page("docs/adr/0008-dependencies.md").text.lower()
 

@@ -17,12 +17,15 @@ PUBLIC = {
     "docs.k3s.io",
     "eu.api.ovh.com",
     "github.com",
+    "grafana.com",
     "json-schema.org",
     "k3s.io",
     "keepachangelog.com",
+    "kubernetes.io",
     "nornir.tech",
     "token.actions.githubusercontent.com",
     "www.apache.org",
+    "www.hashicorp.com",
     "www.w3.org",
 }
 """What the project may name; where packages come from is the business of the machine and its tools."""

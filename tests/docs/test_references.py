@@ -19,6 +19,7 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.helm.releases import Releases
 from koprogo_fleet.ovh.credentials import OvhCredentials
 from koprogo_fleet.secrets.spec import SecretSpec
+from koprogo_fleet.slo.model import Objectives
 
 
 class SecretsOfAnyKind(BaseModel):
@@ -27,7 +28,12 @@ class SecretsOfAnyKind(BaseModel):
     secrets: tuple[SecretSpec, ...]
 
 
-TABLES: dict[str, type[BaseModel]] = {"fleet": Fleet, "secrets": SecretsOfAnyKind, "releases": Releases}
+TABLES: dict[str, type[BaseModel]] = {
+    "fleet": Fleet,
+    "secrets": SecretsOfAnyKind,
+    "releases": Releases,
+    "slo": Objectives,
+}
 VARIABLE = re.compile(r"(KOPROGO|OVH|VAULT)_[A-Z0-9_]+|CREDENTIALS_DIRECTORY")
 INSIDE_NODES = ROOT / "koprogo_fleet" / "lab" / "standin" / "node"
 """What runs on the lab's nodes: its variables are set by the lab, never by people."""
@@ -62,7 +68,7 @@ def shown(info: FieldInfo) -> str | None:
     default = info.get_default(call_default_factory=True)
     if info.is_required():
         return "required"
-    if default is None or default in ((), {}, timedelta(0)):
+    if default is None or default in ((), {}, "", timedelta(0)):
         return None
     values = default if isinstance(default, tuple) else (default,)
     return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.lab import processes
 from koprogo_fleet.lab.lab import Lab
 from koprogo_fleet.lab.postgres import DatabaseEndpoint
@@ -41,6 +42,12 @@ def answer(found: DatabaseEndpoint) -> object:
         return connection.execute("SELECT 1").fetchone()
 
 
+def is_gone(lab: Lab) -> None:
+    """Look at the lab's status: a process that was killed needs a moment to go."""
+    if lab.status().services["PostgreSQL"]:
+        raise NotYet("it runs")
+
+
 def test_a_lab_with_a_database(lab: Lab) -> None:
     """It listens where nodes reach it; a further ``up`` heals it without being asked; nothing of it stays."""
     assert lab.up().database is None
@@ -55,7 +62,7 @@ def test_a_lab_with_a_database(lab: Lab) -> None:
     process = processes.running(lab.paths.root / "postgres" / "postgres.process")
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    assert lab.status().services["PostgreSQL"] is False
+    wait_for("the status tells that it is gone", lambda: is_gone(lab), seconds=30, interval=0.1)
     assert lab.up().database == found
     assert answer(found) == (1,)
 

@@ -10,7 +10,7 @@ import pytest
 from environments import Installed
 
 ROOT = Path(__file__).parents[2]
-SCAFFOLD = ("inventory/lab/fleet.yaml", "inventory/lab/secrets.yaml", "inventory/lab/releases.yaml")
+SCAFFOLD = tuple(f"inventory/lab/{name}.yaml" for name in ("fleet", "secrets", "releases", "slo"))
 
 WRITE_EXAMPLE = """
 from pathlib import Path

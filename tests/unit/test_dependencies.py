@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import sys
 import tomllib
@@ -13,11 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LAB = ROOT / "koprogo_fleet" / "lab"
+SCHEMAS = ROOT / "koprogo_fleet" / "helm" / "schemas.py"
 
 OUR_OWN = {"koprogo_fleet", "koprogo_tasks"}
 TYPES_ONLY = {"_typeshed"}
 PARTS = {"pydantic-core": "pydantic", "click": "typer"}
 """A distribution that another one pins exactly, or brings as its own."""
+DATA = {"kubernetes-validate"}
+"""Read as files."""
 PLUGINS = {"nornir-netmiko"}
 """Found by Nornir through their entry points; the inventory carries their options."""
 
@@ -44,14 +48,14 @@ def imported(files: Iterator[Path]) -> set[str]:
 
 
 def _choose(names: list[str]) -> str:
-    known = declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["lab"])
+    known = declared([*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())])
     return next((name for name in names if name in known), names[0])
 
 
 def test_the_product_imports_what_it_declares() -> None:
-    """Outside of the lab every import comes from a dependency, and every dependency is imported."""
+    """Outside of the extras every import comes from a dependency, and every dependency is imported."""
     files = [*(ROOT / "koprogo_fleet").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]
-    product = imported(path for path in files if not path.is_relative_to(LAB))
+    product = imported(path for path in files if not path.is_relative_to(LAB) and path != SCHEMAS)
 
     assert declared(PROJECT["dependencies"]) == product | PLUGINS
 
@@ -61,3 +65,10 @@ def test_the_lab_imports_what_it_declares() -> None:
     lab = imported(LAB.rglob("*.py"))
 
     assert declared(PROJECT["optional-dependencies"]["lab"]) == lab - declared(PROJECT["dependencies"])
+
+
+def test_the_check_of_schemas_imports_what_it_declares() -> None:
+    """The extra with Kubernetes' schemas is what that module imports or reads beyond the product's own dependencies."""
+    schemas = imported(iter([SCHEMAS]))
+
+    assert declared(PROJECT["optional-dependencies"]["schemas"]) == (schemas | DATA) - declared(PROJECT["dependencies"])

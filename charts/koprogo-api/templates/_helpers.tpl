@@ -16,8 +16,34 @@ app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "koprogo-api.labels" -}}
+{{/* The pods' labels. A Deployment's selector can never change, so the slot is a label, and not part of that. */}}
+{{- define "koprogo-api.podLabels" -}}
 {{ include "koprogo-api.selectorLabels" . }}
+{{- with .Values.slot }}
+koprogo.io/slot: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Whose pods answer: this release's own, or those of the other release that has the active slot. */}}
+{{- define "koprogo-api.serving" -}}
+{{- if and .Values.slot .Values.activeSlot -}}
+{{- fail (printf "slot is %s and activeSlot is %s: a release has a slot, or sends to one" .Values.slot .Values.activeSlot) -}}
+{{- end -}}
+{{- with .Values.activeSlot -}}
+app.kubernetes.io/name: {{ default $.Chart.Name $.Values.nameOverride }}
+koprogo.io/slot: {{ . }}
+{{- else -}}
+{{ include "koprogo-api.selectorLabels" . }}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the world outside is let in here: never to a slot, which is reached through the release without one. */}}
+{{- define "koprogo-api.behindIngress" -}}
+{{- if or .Values.ingress.enabled .Values.slot -}}yes{{- end -}}
+{{- end -}}
+
+{{- define "koprogo-api.labels" -}}
+{{ include "koprogo-api.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: koprogo

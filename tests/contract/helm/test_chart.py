@@ -228,3 +228,36 @@ def test_selectors_never_change(tools: Tools, chart: Path, production: Manifests
     assert deployment["selector"] == changed["Deployment"]["spec"]["selector"]
     assert deployment["selector"]["matchLabels"].items() <= deployment["template"]["metadata"]["labels"].items()
     assert production["Service"]["spec"]["selector"] == deployment["selector"]["matchLabels"]
+
+
+def test_two_slots_stand_side_by_side(tools: Tools, chart: Path) -> None:
+    """A slot's release has no way in from outside; the main one sends to it once it is the active one, and back."""
+    blue, green = (render(tools, chart, {"slot": slot, "ingress": {"enabled": False}}) for slot in ("blue", "green"))
+    main = render(tools, chart, {"activeSlot": "green"})
+    before = render(tools, chart, {})
+    pods = green["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    others = blue["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    serving = main["Service"]["spec"]["selector"]
+
+    assert "ClusterIP" == green["Service"]["spec"]["type"]
+    assert "nodePort" not in green["Service"]["spec"]["ports"][0]
+    assert "Ingress" not in render(tools, chart, {"slot": "green"})
+    assert serving.items() <= pods.items()
+    assert not serving.items() <= others.items()
+    assert main["Deployment"] == before["Deployment"]
+    assert green["Deployment"]["spec"]["selector"] == before["Deployment"]["spec"]["selector"]
+
+
+def test_a_slot_sends_to_nobody_else(render_for: RenderFor) -> None:
+    """A release that has a slot and an active one is refused, with both named."""
+    with pytest.raises(HelmError, match="slot is blue and activeSlot is green"):
+        render_for(("1.34.1", NEW), {"slot": "blue", "activeSlot": "green"})
+
+
+def test_the_whole_namespace_can_be_closed(tools: Tools, chart: Path) -> None:
+    """On demand every pod of the namespace is refused everything that no other policy allows."""
+    arguments = ["template", "koprogo-api", str(chart), "--set", "networkPolicy.wholeNamespace=true"]
+    found = objects(run(tools.helm, arguments, timeout=60).stdout)
+    (closed,) = (item["spec"] for key, item in found.items() if key.name == "koprogo-api-nothing-else")
+
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} == closed

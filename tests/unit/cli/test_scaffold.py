@@ -21,7 +21,7 @@ def test_an_empty_folder_gets_the_example(tmp_path: Path) -> None:
     assert tmp_path / "inventory" / "lab" == directory
     assert 6 == len(read_input(directory).nodes)
     assert (tmp_path / "charts" / "koprogo-api" / "Chart.yaml").is_file()
-    assert {"fleet.yaml", "secrets.yaml", "releases.yaml"} == {path.name for path in directory.iterdir()}
+    assert {"fleet.yaml", "secrets.yaml", "releases.yaml", "slo.yaml"} == {path.name for path in directory.iterdir()}
     assert 1 == len(told)
 
 

@@ -1,0 +1,1 @@
+"""Service level objectives: what was promised, asked of Prometheus."""

@@ -1,0 +1,1 @@
+"""Whether what the fleet is made of, and the machine that runs us, are still fit for it."""
