@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from koprogo_fleet.core.errors import FileProblems, InputError
-from koprogo_fleet.helm.releases import chart_directory, load_releases
+from koprogo_fleet.helm.charts import chart_directory
+from koprogo_fleet.helm.releases import load_releases
 
 LAB = Path(__file__).parents[3] / "inventory" / "lab" / "releases.yaml"
 
