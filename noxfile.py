@@ -109,6 +109,13 @@ def provision(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def deploy(session: nox.Session) -> None:
+    """Bring the releases of releases.yaml to the cluster; ``-- --plan`` only shows what differs."""
+    install(session)
+    session.run("koprogo-fleet", "deploy", *session.posargs)
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the wheel into dist/, and prove that it works outside the checkout."""
     session.install("build", *nox.project.dependency_groups(PYPROJECT, "test"))

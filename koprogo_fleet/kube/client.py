@@ -146,7 +146,7 @@ class Cluster:
     def objects(self, api_version: str, kind: str, labels: str = "") -> tuple[dict[str, Any], ...]:
         """Return all objects of a kind, of all namespaces, that have *labels* (a selector); none where it is unknown."""
         path = self._list_path(api_version, kind, labels)
-        return () if path is None else tuple(self._json(path)["items"])
+        return () if path is None else tuple(self._json(path)["items"] or ())
 
     def metadata(self, api_version: str, kind: str, labels: str = "") -> tuple[dict[str, Any], ...]:
         """Return the same objects without what is in them: their ``metadata`` alone."""
@@ -155,7 +155,7 @@ class Cluster:
             return ()
         headers = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
         answer = self._call(f"get {path}", lambda: self._http.get(path, headers=headers).raise_for_status())
-        return tuple(answer.json()["items"])
+        return tuple(answer.json()["items"] or ())  # null where there is none
 
     def put_label(self, api_version: str, kind: str, name: str, namespace: str, label: str, value: str) -> None:  # noqa: PLR0913, PLR0917 - an object, and what it gets
         """Give an object a label; one that is gone needs none."""
