@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from breakable_api import breakable
 from standin_charts import PASSWORD, SETTINGS, WORKLOAD, custom_kind, of_kind, service, webhook, write_chart
 
 from koprogo_fleet.core.errors import Interrupted, NotConverged
@@ -289,3 +290,32 @@ def test_a_selection_proves_what_it_needs(stack: Stack) -> None:
     assert "has no digest yet" in whole["far"].reason
     with pytest.raises(NotConverged, match="far: skipped"):
         conclude(tuple(whole.values()))
+
+
+@pytest.mark.exhaustive
+def test_the_api_is_lost_in_the_middle(stack: Stack, events: list[Event]) -> None:
+    """While a release becomes ready its API server goes away for seconds: the release fails, goes back, and can be deployed."""
+    write_chart(stack.folder, "torn", SETTINGS, {**WORKLOAD, "spec": {**WORKLOAD["spec"], "replicas": 0}})
+    releases = stack.releases({"name": "torn", "timeout": 30})
+    stack.apply(releases)
+    template = stack.folder / "torn" / "templates" / "1.yaml"
+    good = template.read_text()
+    template.write_text(good.replace("replicas: 0", "replicas: 1"))
+
+    with (
+        breakable(stack.kubeconfig, stack.folder) as (kubeconfig, breaking),
+        Cluster.from_file(kubeconfig) as cluster,
+    ):
+
+        def told(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, Waiting) and "to be ready" in event.condition:
+                breaking.set()
+
+        engine = replace(stack.engine, cluster=cluster, helm=Helm(stack.tools, kubeconfig), listener=told)
+        (outcome,) = engine.apply([release.model_copy(update={"timeout": 12}) for release in releases])
+
+    assert ("failed", True) == (str(outcome.state), breaking.is_set())
+    assert "went back to revision 1" in outcome.reason
+    template.write_text(good)
+    assert {"torn": "unchanged"} == states(stack.apply(releases))
