@@ -12,21 +12,21 @@ import yaml
 
 Manifest = Mapping[str, Any]
 
-SETTINGS = {
+SETTINGS: Manifest = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "{{ .Release.Name }}"},
     "data": {"colour": "{{ .Values.colour }}"},
 }
 
-PASSWORD = {
+PASSWORD: Manifest = {
     "apiVersion": "v1",
     "kind": "Secret",
     "metadata": {"name": "{{ .Release.Name }}"},
     "stringData": {"word": "{{ .Values.word }}"},
 }
 
-WORKLOAD = {
+WORKLOAD: Manifest = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
     "metadata": {"name": "{{ .Release.Name }}"},

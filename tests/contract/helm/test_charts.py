@@ -114,8 +114,8 @@ def test_lint(archive: bytes, tmp_path: Path, tools: Tools) -> None:
     write_chart(tmp_path, "broken", broken)
     (tmp_path / "more.yaml").write_text("# comment\ncolor: red\n")
     path = tmp_path / "releases.yaml"
-    far = {"chart": "small", "repository": "https://charts.example.org", "version": "1.0.0"}
-    releases = [
+    far: dict[str, Any] = {"chart": "small", "repository": "https://charts.example.org", "version": "1.0.0"}
+    releases: list[dict[str, Any]] = [
         {"name": "good", "chart": "strict", "values": {"colour": "blue"}},
         {"name": "typo", "chart": "strict", "values_files": ["more.yaml"]},
         {"name": "broken", "chart": "broken"},
