@@ -114,7 +114,14 @@ def provision(session: nox.Session) -> None:
 def rotate(session: nox.Session) -> None:
     """Rotate the secrets that are due; what a schedule does, see docs/howto/scheduled-runs.md."""
     install(session)
-    session.run("koprogo-fleet", "secrets", "rotate", "--due", *session.posargs)
+    session.run("koprogo-fleet", "secrets", "rotate", "--due", *(session.posargs or ["--yes"]))
+
+
+@nox.session(default=False)
+def deploy(session: nox.Session) -> None:
+    """Bring the releases of releases.yaml to the cluster; ``-- --plan`` only shows what differs."""
+    install(session)
+    session.run("koprogo-fleet", "deploy", *session.posargs)
 
 
 @nox.session(default=False)

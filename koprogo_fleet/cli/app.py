@@ -14,6 +14,7 @@ from koprogo_fleet.cli import (
     auth,
     cloud,
     cost,
+    deploy,
     destroy,
     doctor,
     drift,
@@ -27,6 +28,7 @@ from koprogo_fleet.cli import (
     orphans,
     power,
     provision,
+    releases,
     runs,
     scale,
     schedule,
@@ -52,6 +54,7 @@ app = typer.Typer(
 app.command("provision")(provision.provision)
 app.command("plan")(provision.plan)
 app.command("scale")(scale.scale)
+app.command("deploy")(deploy.deploy)
 app.command("kubectl")(kubectl.kubectl)
 app.command("cost")(cost.cost)
 app.command("drift")(drift.drift)
@@ -68,6 +71,7 @@ app.add_typer(k3s.app, name="k3s")
 app.add_typer(lab.app, name="lab")
 app.add_typer(node.app, name="node")
 app.add_typer(power.app, name="power")
+app.add_typer(releases.app, name="releases")
 app.add_typer(runs.app, name="runs")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(secrets.app, name="secrets")

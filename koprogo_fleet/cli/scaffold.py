@@ -33,7 +33,8 @@ def ensure_inventory(inventory: Path, environment: str, listener: Listener) -> P
         raise InputError(
             f"there is no {directory / 'fleet.yaml'}",
             cause="the fleet is not described yet, or this is not the folder that holds it",
-            next_step=f"cp -r inventory/lab {directory} and edit it, or name another folder: --inventory PATH",
+            next_step=f"mkdir -p {directory}, copy inventory/lab's files there that it lacks and edit them; "
+            "or name another folder: --inventory PATH",
         )
     source = PACKAGED if PACKAGED.exists() else CHECKOUT
     for part in PARTS:

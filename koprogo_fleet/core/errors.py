@@ -43,6 +43,7 @@ Every error that a user of koprogo_fleet can meet.
     ├── KubernetesError               the API server refused, or cannot be reached
     ├── PrometheusError               Prometheus refused a query, or cannot be reached
     └── HelmError                     helm ended with an exit status other than 0
+        └── ChartUnavailable          the chart of a release is not on this machine
 
 Temporary errors say so in ``temporary``: the same call may work later. All others need a change. Those after which nobody
 knows whether what was asked for has happened say so in ``result_unknown``.
@@ -365,3 +366,7 @@ class PrometheusError(KoprogoError):
 
 class HelmError(KoprogoError):
     """Helm ended with an exit status other than 0."""
+
+
+class ChartUnavailable(HelmError):
+    """The chart of a release is not on this machine, and has to be fetched, or pinned, first."""

@@ -12,22 +12,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from koprogo_fleet.core.errors import HelmError
+from koprogo_fleet.core.errors import HelmError, Interrupted
+from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.explain import likely_cause
 from koprogo_fleet.helm.model import Deployed, Hook, Rendered, Revision
-from koprogo_fleet.helm.process import Completed, run
-from koprogo_fleet.helm.releases import Release
+from koprogo_fleet.helm.process import Completed, run, running
+from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.run_mark import own_mark
+from koprogo_fleet.helm.watch import ALONE, Watch
 
 RUN_LABEL = "koprogo-fleet.io/run"
 """On Helm's record of a revision: which of our processes wrote it, and the revision, since later ones inherit labels."""
+
+INPUT_LABEL = "koprogo-fleet.io/input"
+"""Beside it: a digest of what the revision was made of, and the revision, for the same reason."""
 
 FIELD_MANAGER = "koprogo-fleet-diff"
 """In whose name kubectl compares: it writes nothing, so that nobody ever meets this name in the cluster."""
 
 _ASK_SECONDS = 60.0
 _GRACE_SECONDS = 60.0
+_LOOK_SECONDS = 2.0
 _HISTORY_MAX = 10
 _HELM_4 = 4
 
@@ -76,17 +82,55 @@ class Helm:
         arguments = ["--dry-run=server", "--output", "json"]
         return _rendered(json.loads(self._upgrade(release, chart, arguments, _ASK_SECONDS).stdout))
 
-    def upgrade(self, release: Release, chart: Path) -> None:
+    def template(self, release: Release, chart: Path, kubernetes: str) -> Rendered:
+        """
+        Return what an installation would send to a cluster of the release *kubernetes*, which is not asked.
+
+        Raises:
+            HelmError: the chart refuses the values, or has a mistake.
+        """
+        return Rendered(rendered_offline(self._tools, release, chart, kubernetes))
+
+    def custom_kinds(self, release: Release, chart: Path) -> None:
+        """
+        Bring the CustomResourceDefinitions in the chart's own folder for them: Helm itself does so once, and never again.
+
+        Raises:
+            HelmError: the chart, or the cluster, cannot be asked, or refuses.
+        """
+        found = self._run_helm(release, ["show", "crds", str(chart)], timeout=_ASK_SECONDS)
+        if found.exit_status:
+            raise self._failed(release, "helm show crds", found)
+        if not found.stdout.strip():
+            return
+        arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager=helm", "--filename=-"]
+        ended = self._kubectl(release, arguments, stdin=found.stdout)
+        if ended.exit_status:
+            raise self._failed(release, "kubectl apply of its CustomResourceDefinitions", ended)
+
+    def upgrade(self, release: Release, chart: Path, digest: str = "", watch: Watch = ALONE) -> None:
         """
         Install or upgrade, and wait until everything is ready: always a new revision.
 
+        Args:
+            release: what is wanted.
+            chart: its chart.
+            digest: of what the revision is made of, kept in Helm's record of it.
+            watch: is told what is not ready, and says whether to stop.
+
         Raises:
             HelmError: it was refused, or not ready after the release's timeout; it stays as it is, marked failed.
+            WaitTimeout: Helm itself did not end.
+            Interrupted: a person stopped it; the next run mends what it has left.
         """
         revision = max((revision.number for revision in self.history(release)), default=0) + 1
-        arguments = ["--wait", *self._timeout(release), *self._take_back()]
-        arguments += ["--history-max", str(_HISTORY_MAX), "--labels", f"{RUN_LABEL}={own_mark()}.{revision}"]
-        self._upgrade(release, chart, arguments, release.timeout + _GRACE_SECONDS)
+        labels = f"{RUN_LABEL}={own_mark()}.{revision}" + (f",{INPUT_LABEL}={digest}.{revision}" if digest else "")
+        command = self._upgrade_command(release, chart)
+        command += ["--wait", *self._timeout(release), *self._take_back()]
+        command += ["--history-max", str(_HISTORY_MAX), "--labels", labels, "--namespace", release.namespace]
+        ended = self._watched(release, command, json.dumps(release.values), watch)
+        if ended.exit_status:
+            raise self._failed(release, "helm upgrade", ended)
 
     def rollback(self, release: Release, revision: int) -> None:
         """Return to *revision*, and wait until everything is ready."""
@@ -115,8 +159,35 @@ class Helm:
         return self._kubectl_json(release, "get", "pods", "--selector", f"app.kubernetes.io/instance={release.name}")
 
     def _upgrade(self, release: Release, chart: Path, arguments: Sequence[str], timeout: float) -> Completed:
-        command = ["upgrade", release.name, str(chart), "--install", "--create-namespace", "--values=-", *arguments]
+        command = [*self._upgrade_command(release, chart), *arguments]
         return self._helm(release, command, stdin=json.dumps(release.values), timeout=timeout)
+
+    def _upgrade_command(self, release: Release, chart: Path) -> list[str]:
+        return ["upgrade", release.name, str(chart), "--install", "--create-namespace", "--values=-"]
+
+    def _watched(self, release: Release, command: Sequence[str], stdin: str, watch: Watch) -> Completed:
+        with running(self._tools.helm, command, stdin=stdin, kubeconfig=self._kubeconfig) as helm:
+
+            def look() -> Completed:
+                if watch.stopping():
+                    helm.stop()
+                    raise Interrupted(
+                        f"release {release.name}: stopped in the middle",
+                        next_step="run the same again: it is brought to rest, and goes on from there",
+                    )
+                if ended := helm.ended(_LOOK_SECONDS):
+                    return ended
+                raise NotYet(watch.missing(release) or "helm is at work")
+
+            return wait_for(
+                f"release {release.name} to be ready",
+                look,
+                seconds=release.timeout + _GRACE_SECONDS,
+                interval=0.1,
+                listener=watch.listener,
+                cause="the Kubernetes API does not answer, or the tunnel to it is lost",
+                next_step="run the same again; if it stays, look at the control planes",
+            )
 
     def _ask_about(self, release: Release, command: str) -> Any:
         ended = self._run_helm(release, [command, release.name, "--output", "json"], timeout=_ASK_SECONDS)
@@ -156,6 +227,24 @@ class Helm:
     def _failed(self, release: Release, what: str, ended: Completed) -> HelmError:
         cause, next_step = likely_cause(ended.stderr)
         return HelmError(f"release {release.name}: {what} failed:\n{ended.tail}", cause=cause, next_step=next_step)
+
+
+def rendered_offline(tools: Tools, release: Release, chart: Path, kubernetes: str = "") -> str:
+    """
+    Return the manifest of a release as Helm makes it without any cluster.
+
+    Raises:
+        HelmError: the chart refuses the values, or has a mistake.
+    """
+    arguments = ["template", release.name, str(chart), "--namespace", release.namespace, "--values=-"]
+    arguments += ["--kube-version", kubernetes] if kubernetes else []
+    ended = run(tools.helm, arguments, stdin=json.dumps(release.values), timeout=_ASK_SECONDS)
+    if ended.exit_status:
+        cause, next_step = likely_cause(ended.stderr)
+        raise HelmError(
+            f"release {release.name}: helm template failed:\n{ended.tail}", cause=cause, next_step=next_step
+        )
+    return ended.stdout
 
 
 def _rendered(answer: Mapping[str, Any]) -> Rendered:

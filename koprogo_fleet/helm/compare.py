@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -34,6 +35,7 @@ class ObjectKey:
         return f"{self.kind} {self.name}"
 
 
+@lru_cache(maxsize=64)  # a run asks for the same manifest several times, and parsing is what takes long
 def objects(manifest: str) -> Mapping[ObjectKey, Mapping[str, Any]]:
     """Return the objects of a rendered manifest by their keys; comments and order do not count."""
     return {_key(item): item for item in yaml.load_all(manifest, Loader=_Loader) if item}

@@ -5,20 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from koprogo_fleet.core.diff import Difference, Operation
-from koprogo_fleet.core.errors import HelmError
-from koprogo_fleet.core.events import Listener, Note, ignore
+from koprogo_fleet.core.errors import HelmError, WaitTimeout
+from koprogo_fleet.core.events import Listener, Note
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm.client import Helm
 from koprogo_fleet.helm.compare import differences
 from koprogo_fleet.helm.explain import pod_troubles
 from koprogo_fleet.helm.model import Deployed
-from koprogo_fleet.helm.releases import Release
+from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.run_mark import is_dead, own_mark
+from koprogo_fleet.helm.watch import ALONE, Watch
+
+_BACK_SECONDS = 60.0
+"""How long the API may be away before a failed upgrade can be undone: a control plane restarts in less."""
 
 
-def plan(helm: Helm, release: Release, chart: Path) -> tuple[Difference, ...]:
+def plan(helm: Helm, release: Release, chart: Path, kubernetes: str = "") -> tuple[Difference, ...]:
     """
     Return what is not as it should be: in Helm's record, and in the cluster itself.
+
+    What is not installed is rendered for a cluster of the release *kubernetes* without asking it: the kinds that the
+    release needs may come with another one.
 
     Raises:
         HelmError: the chart refuses the values, or the cluster cannot be asked.
@@ -26,32 +33,37 @@ def plan(helm: Helm, release: Release, chart: Path) -> tuple[Difference, ...]:
     deployed = helm.deployed(release)
     if deployed is not None and deployed.is_pending:
         return (_pending(release, deployed),)
-    rendered = helm.render(release, chart)
     if deployed is None:
+        helm.template(release, chart, kubernetes)
         new = f"chart {chart.name} in namespace {release.namespace}"
         return (Difference(Operation.CREATE, f"release {release.name}", new=new),)
+    rendered = helm.render(release, chart)
     return differences(release.name, deployed, rendered, helm.drift(release, rendered.manifest))
 
 
-def apply(helm: Helm, release: Release, chart: Path, listener: Listener = ignore) -> tuple[Difference, ...]:
+def apply(helm: Helm, release: Release, chart: Path, watch: Watch = ALONE, digest: str = "") -> tuple[Difference, ...]:
     """
     Make the release as it should be, and return what was not.
 
     A failed upgrade goes back to the last good revision; a failed first installation stays as it is, to be looked at.
+    *digest* is kept in Helm's record of the new revision.
 
     Raises:
         HelmError: it cannot be, with the troubles of its pods.
         WaitTimeout: somebody else is at work on the release, and does not come to an end.
+        Interrupted: a person stopped it.
     """
-    settled = _settle(helm, release, listener)
+    settled = _settle(helm, release, watch.listener)
     found = plan(helm, release, chart)
     if not found:
         return settled
-    listener(Note(f"release {release.name}: deploying; at most {release.timeout} s"))
+    watch.listener(Note(f"release {release.name}: deploying; at most {release.timeout} s"))
     try:
-        helm.upgrade(release, chart)
-    except HelmError as error:
-        raise _after_failure(helm, release, error) from error
+        if release.crds:
+            helm.custom_kinds(release, chart)
+        helm.upgrade(release, chart, digest, watch)
+    except (HelmError, WaitTimeout) as error:
+        raise _after_failure(helm, release, error, watch.listener) from error
     return (*settled, *found)
 
 
@@ -93,17 +105,29 @@ def _repair(helm: Helm, release: Release, deployed: Deployed, listener: Listener
         helm.rollback(release, good)
 
 
-def _after_failure(helm: Helm, release: Release, error: HelmError) -> HelmError:
-    """Tell what its pods suffer from, then go back to the last good revision."""
+def _after_failure(helm: Helm, release: Release, error: HelmError | WaitTimeout, listener: Listener) -> HelmError:
+    """Tell what its pods suffer from, then go back to the last good revision; once the API answers, if it did not."""
     lines = [error.seen]
     good = None
+
+    def troubles() -> tuple[str, ...]:
+        try:
+            return pod_troubles(helm.pods(release))
+        except HelmError as away:
+            raise NotYet(away.seen) from away
+
     try:
-        lines += pod_troubles(helm.pods(release))
+        lines += wait_for(
+            f"the Kubernetes API to answer, to undo what was done to release {release.name}",
+            troubles,
+            seconds=_BACK_SECONDS,
+            listener=listener,
+        )
         good = _last_good(helm, release)
         if good is not None:
             helm.rollback(release, good)
             lines.append(f"went back to revision {good}")
-    except HelmError as second:
+    except (HelmError, WaitTimeout) as second:
         lines.append(
             f"and then {second.seen}" if good is None else f"could not go back to revision {good}: {second.seen}"
         )

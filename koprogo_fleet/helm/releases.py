@@ -1,83 +1,143 @@
-"""``releases.yaml``: the Helm releases that should exist, as values."""
+"""``releases.yaml``: the Helm releases that should exist, and all the mistakes in the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import model_validator
 
-from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.core.errors import FileProblems, Problem
 from koprogo_fleet.core.loader import load_model
-from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
-from koprogo_fleet.core.sections import Port, Text
-from koprogo_fleet.core.yamlfile import load_yaml
+from koprogo_fleet.core.model import Mistake, Mistakes, Model, Place
+from koprogo_fleet.core.wording import did_you_mean
+from koprogo_fleet.core.yamlfile import parse_yaml
+from koprogo_fleet.helm.plain_secrets import plain_secrets
+from koprogo_fleet.helm.release import Release
 
-_LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
-
-ReleaseName = Annotated[
-    str,
-    StringConstraints(pattern=_LABEL, max_length=53),
-    Field(description="lower-case letters, digits and hyphens inside (at most 53)", examples=["koprogo-api"]),
-]
-Namespace = Annotated[
-    str,
-    StringConstraints(pattern=_LABEL, max_length=63),
-    Field(description="lower-case letters, digits and hyphens inside (at most 63)", examples=["koprogo"]),
-]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/"), Field(description="a path such as /health")]
-
-
-class HttpProbe(Model):
-    """A question asked of every worker from outside: the release is well when the answer has *status*."""
-
-    node_port: Port
-    path: UrlPath = "/"
-    status: Whole = Field(default=200, ge=100, le=599, description="an HTTP status from 100 to 599")
-
-
-class Release(Model):
-    """
-    One Helm release.
-
-    *chart* is a directory, relative to the file that names it; *version* pins it: another one found there is an error.
-    *values* are merged over the chart's own, and hold no secrets: name an existing Secret instead. *timeout* is in
-    seconds, for everything to become ready. The releases in *needs* come first.
-    """
-
-    name: ReleaseName
-    namespace: Namespace
-    chart: Text = Field(description="the chart's directory, relative to this file")
-    version: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+", description="a version such as 0.1.0")
-    values: dict[str, Any] = Field(default_factory=dict, description="values as in the chart's values.yaml")
-    needs: tuple[ReleaseName, ...] = ()
-    timeout: Whole = Field(default=300, ge=10, le=3600, description="a time from 10 to 3600 s", examples=[300])
-    enabled: bool = Field(default=True, strict=True, description="true or false")
-    probes: tuple[HttpProbe, ...] = ()
+SecretName = tuple[str, str]
+"""Namespace and name of a Secret."""
 
 
 class Releases(Model):
-    """The whole file: names are unique, needs exist, are enabled, and never go in circles."""
+    """
+    The whole file: names are unique, needs exist, are enabled, and never go in circles.
+
+    Charts from elsewhere have a version, and nothing that looks like a secret is among the values.
+    """
 
     releases: tuple[Release, ...] = ()
 
     @model_validator(mode="after")
-    def _needs_can_be_met(self) -> Self:
-        if found := [*_used_twice(self.releases), *_unmet_needs(self.releases), *_circles(self.releases)]:
+    def _releases_fit_together(self) -> Self:
+        if found := [
+            *_used_twice(self.releases),
+            *_unknown_needs(self.releases),
+            *_disabled_needs(self.releases),
+            *_circles(self.releases),
+            *_unpinned(self.releases),
+            *_plain_secrets(self.releases),
+        ]:
             raise Mistakes(found)
         return self
 
     @property
     def in_order(self) -> tuple[Release, ...]:
         """The enabled releases, each after those that it needs."""
-        return tuple(self._in_order())
-
-    def _in_order(self) -> Iterator[Release]:
         by_name = {release.name: release for release in self.releases if release.enabled}
-        for name in TopologicalSorter({name: release.needs for name, release in by_name.items()}).static_order():
-            yield by_name[name]
+        order = TopologicalSorter({name: release.needs for name, release in by_name.items()}).static_order()
+        return tuple(by_name[name] for name in order)
+
+
+def load_releases(path: Path, known_secrets: Collection[SecretName] | None = None) -> Releases:
+    """
+    Read ``releases.yaml`` as its environment has it: that is the name of its folder.
+
+    Args:
+        path: the file.
+        known_secrets: what secrets.yaml makes; None where nobody asks.
+
+    Raises:
+        FileProblems: all mistakes in it and in its files of values, with line numbers.
+        InputError: a file is missing.
+    """
+    written = load_model(path, Releases)
+    environment = path.absolute().parent.name
+    problems = list(_unknown_secrets(path, written.releases, known_secrets))
+    resolved = []
+    for release in written.releases:
+        values, found = _values(path, release, environment)
+        problems += found
+        enabled = release.is_enabled_in(environment)
+        resolved.append(release.model_copy(update={"values": values, "enabled": enabled}))
+    if problems:
+        raise FileProblems(problems)
+    return Releases.model_construct(releases=tuple(resolved))
+
+
+def value_files(release: Release, environment: str) -> tuple[str, ...]:
+    """Return the release's files of values in an environment, in the order in which they are merged."""
+    overlay = release.environments.get(environment)
+    return (*release.values_files, *(overlay.values_files if overlay else ()))
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as Helm merges them: fields into fields, anything else as a whole."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _values(path: Path, release: Release, environment: str) -> tuple[dict[str, Any], list[Problem]]:
+    """Return all values of a release, the environment's last, and what is wrong with its files of them."""
+    overlay = release.environments.get(environment)
+    layers, problems = [], []
+    for files, inline in (
+        (release.values_files, release.values),
+        (overlay.values_files, overlay.values) if overlay else ((), {}),
+    ):
+        for name in files:
+            values, found = _values_file(path.parent / name, release)
+            layers.append(values)
+            problems += found
+        layers.append(inline)
+    result: dict[str, Any] = {}
+    for layer in layers:
+        result = merged(result, layer)
+    return result, problems
+
+
+def _values_file(path: Path, release: Release) -> tuple[Mapping[str, Any], list[Problem]]:
+    document = parse_yaml(path, next_step=f"correct `values_files` of the release {release.name}")
+    problems = list(document.problems)
+    values = document.data if document.data is not None else {}
+    if not isinstance(values, dict):
+        return {}, [*problems, Problem(path, document.line(()), "expected fields (name: value)")]
+    for place, message in plain_secrets(values, frozenset(release.secrets)):
+        problems.append(Problem(path, document.line(place), message))
+    return values, problems
+
+
+def _unknown_secrets(
+    path: Path, releases: Sequence[Release], known: Collection[SecretName] | None
+) -> Iterator[Problem]:
+    if known is None:
+        return
+    document = parse_yaml(path)
+    for index, release in enumerate(releases):
+        there = [name for namespace, name in known if namespace == release.namespace]
+        for position, name in enumerate(release.secrets):
+            if name not in there:
+                yield Problem(
+                    path,
+                    document.line(("releases", index, "secrets", position)),
+                    f'secrets.yaml makes no Secret "{name}" in the namespace {release.namespace}'
+                    f"{did_you_mean(name, there)}",
+                )
 
 
 def _used_twice(releases: Sequence[Release]) -> Iterator[Mistake]:
@@ -89,52 +149,63 @@ def _used_twice(releases: Sequence[Release]) -> Iterator[Mistake]:
             yield Mistake(f'two releases have the name "{release.name}"', place, (place, ("releases", earlier, "name")))
 
 
-def _unmet_needs(releases: Sequence[Release]) -> Iterator[Mistake]:
-    enabled = {release.name: release.enabled for release in releases}
+def _needs(releases: Sequence[Release]) -> Iterator[tuple[Release, str, Place]]:
     for index, release in enumerate(releases):
-        for need_index, need in enumerate(release.needs):
-            place = ("releases", index, "needs", need_index)
-            if need not in enabled:
-                yield Mistake(f'release "{release.name}" needs "{need}", which is not in this file', place, (place,))
-            elif release.enabled and not enabled[need]:
-                yield Mistake(f'release "{release.name}" needs "{need}", which is not enabled', place, (place,))
+        for position, need in enumerate(release.needs):
+            yield release, need, ("releases", index, "needs", position)
+
+
+def _unknown_needs(releases: Sequence[Release]) -> Iterator[Mistake]:
+    names = [release.name for release in releases]
+    for release, need, place in _needs(releases):
+        if need not in names:
+            hint = did_you_mean(need, [name for name in names if name != release.name])
+            yield Mistake(f'release "{release.name}" needs "{need}", which is not in this file{hint}', place, (place,))
+
+
+def _disabled_needs(releases: Sequence[Release]) -> Iterator[Mistake]:
+    """Look at each environment that is named, and at all others, which are as the file has it outside of them."""
+    environments = ["", *dict.fromkeys(name for release in releases for name in release.environments)]
+    by_name = {release.name: release for release in releases}
+    for release, need, place in _needs(releases):
+        for environment in environments:
+            needed = by_name.get(need)
+            if needed and release.is_enabled_in(environment) and not needed.is_enabled_in(environment):
+                where = f" in {environment}" if environment else ""
+                yield Mistake(f'release "{release.name}" needs "{need}", which is not enabled{where}', place, (place,))
+                break
 
 
 def _circles(releases: Sequence[Release]) -> Iterator[Mistake]:
     try:
         TopologicalSorter({release.name: release.needs for release in releases}).prepare()
     except CycleError as error:
-        circle = " -> ".join(reversed(error.args[1]))
-        yield Mistake(f"releases need each other in a circle: {circle}", ("releases",), (("releases",),))
+        circle = list(reversed(error.args[1]))
+        index = next(index for index, release in enumerate(releases) if release.name == circle[0])
+        place = ("releases", index, "needs")
+        yield Mistake(f"releases need each other in a circle: {' -> '.join(circle)}", place, (place,))
 
 
-def load_releases(path: Path) -> Releases:
-    """
-    Read ``releases.yaml``.
+def _unpinned(releases: Sequence[Release]) -> Iterator[Mistake]:
+    for index, release in enumerate(releases):
+        place = ("releases", index, "chart")
+        if not release.is_local and release.version is None:
+            yield Mistake(f'release "{release.name}": a chart from elsewhere is pinned: add a version', place, (place,))
+        if release.is_local and release.digest is not None:
+            digest = ("releases", index, "digest")
+            yield Mistake(
+                f'release "{release.name}": its chart is a directory, which has no digest: remove it, or add a repository',
+                digest,
+                (digest, place),
+            )
 
-    Raises:
-        FileProblems: all its mistakes, with line numbers.
-    """
-    return load_model(path, Releases)
 
-
-def chart_directory(release: Release, releases_file: Path) -> Path:
-    """
-    Return the release's chart: a directory, named relative to *releases_file*.
-
-    Raises:
-        InputError: there is no chart, or it is not of the version that the release asks for.
-    """
-    directory = (releases_file.parent / release.chart).resolve()
-    chart = load_yaml(
-        directory / "Chart.yaml",
-        next_step=f"correct the chart {release.chart!r} of the release {release.name} in {releases_file}",
-    ).data
-    version = chart.get("version") if isinstance(chart, dict) else None
-    if release.version is not None and version != release.version:
-        raise InputError(
-            f"release {release.name}: the chart in {directory} has the version {version}, not {release.version}",
-            cause="the chart was changed, and nobody said yet that this release follows",
-            next_step=f"look at what changed, then set version: {version} in {releases_file}",
-        )
-    return directory
+def _plain_secrets(releases: Sequence[Release]) -> Iterator[Mistake]:
+    for index, release in enumerate(releases):
+        names = frozenset(release.secrets)
+        layers: list[tuple[Place, Mapping[str, Any]]] = [(("values",), release.values)]
+        layers += [(("environments", name, "values"), overlay.values) for name, overlay in release.environments.items()]
+        for start, values in layers:
+            for place, message in plain_secrets(values, names):
+                at = ("releases", index, *start, *place)
+                yield Mistake(f'release "{release.name}": {message}', at, (at,))

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx2
 import tenacity
@@ -23,8 +24,8 @@ from lightkube.types import PatchType
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube.drain import Pod, pod_of
-from koprogo_fleet.kube.errors import explained, is_temporary, refusal, status_of
-from koprogo_fleet.kube.kinds import Kinds
+from koprogo_fleet.kube.errors import explained, is_temporary, message_of, refusal, status_of
+from koprogo_fleet.kube.kinds import Kinds, plural_of
 from koprogo_fleet.kube.longhorn import LONGHORN_VERSIONS, LonghornVolume, longhorn_volume
 from koprogo_fleet.kube.status import NodeStatus, node_status, rollout
 
@@ -166,6 +167,51 @@ class Cluster:
             lambda: list(self._client.list(resource, namespace=namespace or "*", labels=dict(labels))),
         )
         return tuple(dict(item) for item in found)
+
+    def objects(self, api_version: str, kind: str, labels: str = "") -> tuple[dict[str, Any], ...]:
+        """Return all objects of a kind, of all namespaces, that have *labels* (a selector); none where it is unknown."""
+        path = self._list_path(api_version, kind, labels)
+        return () if path is None else tuple(self._json(path)["items"] or ())
+
+    def metadata(self, api_version: str, kind: str, labels: str = "") -> tuple[dict[str, Any], ...]:
+        """Return the same objects without what is in them: their ``metadata`` alone."""
+        path = self._list_path(api_version, kind, labels)
+        if path is None:
+            return ()
+        headers = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+        answer = self._call(f"get {path}", lambda: self._http.get(path, headers=headers).raise_for_status())
+        return tuple(answer.json()["items"] or ())  # null where there is none
+
+    def put_label(self, api_version: str, kind: str, name: str, namespace: str, label: str, value: str) -> None:  # noqa: PLR0913, PLR0917 - an object, and what it gets
+        """Give an object a label; one that is gone needs none."""
+        resource = self._kinds.need(api_version, kind)
+        patch = {"metadata": {"labels": {label: value}}}
+        self._call_or_none(
+            f"label {_named(kind, namespace, name)}",
+            lambda: self._client.patch(resource, name, patch, namespace=namespace, patch_type=PatchType.MERGE),
+        )
+
+    def version(self) -> str:
+        """Return the release of the API server, such as ``v1.34.1+k3s1``."""
+        return str(self._json("/version")["gitVersion"])
+
+    def service_answers(self, namespace: str, service: str, port: int | str, path: str = "/") -> tuple[bool, str]:
+        """
+        Say whether what stands behind a Service speaks HTTPS to the API server, whatever it says, and why not.
+
+        Raises:
+            KubernetesError: the API server itself does not answer.
+        """
+        proxy = f"/api/v1/namespaces/{namespace}/services/https:{service}:{port}/proxy{path}"
+        try:
+            answer = self._http.get(proxy)
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, f"ask service {namespace}/{service}") from error
+        if answer.status_code in {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
+            return False, f"{answer.status_code}: {message_of(answer)}"
+        if answer.status_code == HTTPStatus.NOT_FOUND and '"kind":"Status"' in answer.text:
+            return False, message_of(answer)
+        return True, ""
 
     def secret(self, namespace: str, name: str) -> Mapping[str, Secret] | None:
         """
@@ -386,6 +432,14 @@ class Cluster:
             return answer.status_code, answer.text
 
         return self._call(f"ask Service {namespace}/{name} on port {port}", once)
+
+    def _list_path(self, api_version: str, kind: str, labels: str) -> str | None:
+        resource = self._kinds.find(api_version, kind)
+        if resource is None:
+            return None
+        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        query = f"?{urlencode({'labelSelector': labels})}" if labels else ""
+        return f"{base}/{plural_of(resource)}{query}"
 
     def _discover(self, path: str) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = self._call_or_none(f"get {path}", lambda: self._raw(path).json())

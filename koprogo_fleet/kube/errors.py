@@ -80,12 +80,16 @@ def refusal(error: httpx2.HTTPError) -> str:
     return " ".join([_said(error), *causes])
 
 
-def _said(error: httpx2.HTTPStatusError) -> str:
+def message_of(answer: httpx2.Response) -> str:
     """Return the server's own message: that of a Status object, or else the text as it is."""
     try:
-        return str(error.response.json()["message"])
+        return str(answer.json()["message"])
     except (ValueError, LookupError, TypeError):
-        return error.response.text.strip() or error.response.reason_phrase
+        return answer.text.strip() or answer.reason_phrase
+
+
+def _said(error: httpx2.HTTPStatusError) -> str:
+    return message_of(error.response)
 
 
 def _tls_failure(error: BaseException) -> ssl.SSLError | None:

@@ -50,6 +50,11 @@ class Kinds:
         )
 
 
+def plural_of(kind: Kind) -> str:
+    """Return a kind's name in the API's paths."""
+    return str(kind._api_info.plural)  # noqa: SLF001 - lightkube's own place for it; these classes are made here
+
+
 def _kinds(api_version: str, resources: Mapping[str, Any]) -> dict[tuple[str, str], Kind]:
     group, _, version = api_version.rpartition("/")
     found: dict[tuple[str, str], Kind] = {}

@@ -142,6 +142,31 @@ def _waits_for(status: Mapping[str, Any]) -> str:
     return ""
 
 
+def workload_rollout(workload: Mapping[str, Any], kind: str) -> tuple[bool, str]:
+    """Say the same of a Deployment, a StatefulSet or a DaemonSet."""
+    if kind == "Deployment":
+        return rollout(workload)
+    status = workload.get("status") or {}
+    if status.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
+        return False, "the controller has not looked at it yet"
+    if kind == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        new, ready = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
+    else:
+        wanted = (workload.get("spec") or {}).get("replicas", 1)
+        new, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
+    if new < wanted:
+        return False, f"{new} of {wanted} pods are new"
+    return ready >= wanted, f"{ready} of {wanted} pods are ready"
+
+
+def is_true(thing: Mapping[str, Any], condition: str) -> tuple[bool, str]:
+    """Say whether an object's *condition* is True, and what it says otherwise."""
+    found = _condition(thing.get("status") or {}, condition)
+    said = found.get("message") or found.get("reason") or f"nothing is said about {condition} yet"
+    return found.get("status") == "True", str(said)
+
+
 def _why_not(status: Mapping[str, Any]) -> str:
     failure = _condition(status, "ReplicaFailure").get("message")
     return f": {failure}" if failure else ""

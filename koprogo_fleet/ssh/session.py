@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 
@@ -97,9 +97,17 @@ class Session:
         raise self._no_root(sudo, "does not run commands as root", said)
 
     @contextmanager
-    def forward(self, host: str, port: int) -> Generator[int]:
-        """Let *host*:*port*, as seen from the node, be reached at the yielded port of 127.0.0.1."""
-        with forward(self._transport, host, port) as local_port:
+    def forward(self, host: str, port: int, renew: Callable[[], Session] | None = None) -> Generator[int]:
+        """
+        Let *host*:*port*, as seen from the node, be reached at the yielded port of 127.0.0.1.
+
+        Once this session cannot lead there any more, the one that *renew* returns does.
+        """
+
+        def renewed() -> FleetTransport:
+            return (renew or (lambda: self))()._transport  # noqa: SLF001 - of our own class
+
+        with forward(self._transport, host, port, renewed if renew else None) as local_port:
             yield local_port
 
     def boot_id(self, *, timeout: float = 10) -> str:

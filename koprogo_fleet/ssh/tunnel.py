@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import paramiko
+
+from koprogo_fleet.core.errors import KoprogoError
+
+Renew = Callable[[], paramiko.Transport]
+"""Gives another way to the same service, where the one in use does not lead there any more."""
 
 _OPEN_SECONDS = 10.0
 _JOIN_SECONDS = 5.0
@@ -16,15 +21,16 @@ _CHUNK = 32 * 1024
 
 
 @contextmanager
-def forward(transport: paramiko.Transport, host: str, port: int) -> Generator[int]:
+def forward(transport: paramiko.Transport, host: str, port: int, renew: Renew | None = None) -> Generator[int]:
     """
     Listen on a free port of 127.0.0.1, and yield it; each connection becomes one to *host*:*port* made by the node.
 
-    A connection that the node cannot make is closed at once. On leaving, every connection is closed and every thread
+    A connection that the node cannot make is made by what *renew* returns, and so are the next ones; where that cannot be
+    had either, it is closed at once. On leaving, every connection is closed and every thread
     has ended.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        tunnel = _Tunnel(transport, listener, (host, port))
+        tunnel = _Tunnel(transport, listener, (host, port), renew)
         tunnel.start()
         try:
             yield listener.getsockname()[1]
@@ -33,8 +39,12 @@ def forward(transport: paramiko.Transport, host: str, port: int) -> Generator[in
 
 
 class _Tunnel:
-    def __init__(self, transport: paramiko.Transport, listener: socket.socket, target: tuple[str, int]) -> None:
+    def __init__(
+        self, transport: paramiko.Transport, listener: socket.socket, target: tuple[str, int], renew: Renew | None
+    ) -> None:
         self._transport = transport
+        self._renew = renew
+        self._renewing = threading.Lock()
         self._listener = listener
         self._target = target
         self._links: set[_Link] = set()
@@ -73,7 +83,26 @@ class _Tunnel:
             link.thread.start()
 
     def connect(self, origin: tuple[str, int]) -> paramiko.Channel:
-        return self._transport.open_channel("direct-tcpip", self._target, origin, timeout=_OPEN_SECONDS)
+        used = self._transport
+        try:
+            return self._channel(used, origin)
+        except (paramiko.SSHException, EOFError, OSError):
+            if self._renew is None:
+                raise
+        return self._channel(self._another_than(used, self._renew), origin)
+
+    def _channel(self, transport: paramiko.Transport, origin: tuple[str, int]) -> paramiko.Channel:
+        return transport.open_channel("direct-tcpip", self._target, origin, timeout=_OPEN_SECONDS)
+
+    def _another_than(self, used: paramiko.Transport, renew: Renew) -> paramiko.Transport:
+        """Return the transport that is used now, renewed unless another thread has just done that."""
+        with self._renewing:
+            if self._transport is used and not self._stopping:
+                try:
+                    self._transport = renew()
+                except KoprogoError as error:
+                    raise EOFError(str(error)) from error
+            return self._transport
 
     def forget(self, link: _Link) -> None:
         with self._lock:

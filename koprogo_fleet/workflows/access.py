@@ -16,6 +16,7 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.core.paths import discovery_cache
 from koprogo_fleet.hosts.k3s.config import API_PORT
 from koprogo_fleet.ssh.connection import session_for
+from koprogo_fleet.ssh.session import Session
 
 KUBECONFIG = "kubeconfig"
 
@@ -24,6 +25,8 @@ KUBECONFIG = "kubeconfig"
 def api_tunnel(nornir: Nornir, servers: Sequence[str], state: Path) -> Generator[Path]:
     """
     Yield the path of a kubeconfig (0600) that works while the block runs.
+
+    Where the control plane behind it is lost, the next connection goes through another one, at the same local port.
 
     Args:
         nornir: the inventory.
@@ -41,7 +44,11 @@ def api_tunnel(nornir: Nornir, servers: Sequence[str], state: Path) -> Generator
             next_step="koprogo-fleet provision",
         )
     with ExitStack() as stack:
-        port = _open(stack, nornir, servers)
+
+        def session() -> Session:
+            return _session(nornir, servers)
+
+        port = stack.enter_context(session().forward("127.0.0.1", API_PORT, renew=session))
         path = state / f"{KUBECONFIG}-tunnel-{port}"
         stack.callback(path.unlink, missing_ok=True)
         stack.callback(shutil.rmtree, discovery_cache(path), ignore_errors=True)
@@ -49,7 +56,8 @@ def api_tunnel(nornir: Nornir, servers: Sequence[str], state: Path) -> Generator
         yield path
 
 
-def _open(stack: ExitStack, nornir: Nornir, servers: Sequence[str]) -> int:
+def _session(nornir: Nornir, servers: Sequence[str]) -> Session:
+    """Return a session to the first control plane that answers, and on which the API is listening."""
     reasons = []
     for name in servers:
         try:
@@ -59,7 +67,7 @@ def _open(stack: ExitStack, nornir: Nornir, servers: Sequence[str]) -> int:
             reasons.append(error.seen)
             continue
         if listening.exit_status == 0:
-            return stack.enter_context(session.forward("127.0.0.1", API_PORT))
+            return session
         reasons.append(f"{name}: nothing listens on port {API_PORT}")
     raise KubernetesError(
         "no control plane can be reached:\n  " + "\n  ".join(reasons),

@@ -14,7 +14,6 @@ from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.loader import load_fleet, load_model
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
-from koprogo_fleet.helm.releases import load_releases
 from koprogo_fleet.inventory.documents import KNOWN_HOSTS
 from koprogo_fleet.kube.drain import SECONDS
 from koprogo_fleet.ovh.client import OvhApi
@@ -34,6 +33,7 @@ from koprogo_fleet.workflows.phases.leave import leave
 from koprogo_fleet.workflows.phases.nodes import baseline, first_contact, inventory
 from koprogo_fleet.workflows.phases.verify import verify
 from koprogo_fleet.workflows.phases.workloads import releases, secrets
+from koprogo_fleet.workflows.release_files import read_releases
 from koprogo_fleet.workflows.run import Phase, Report, run_phases
 from koprogo_fleet.workflows.target import Target
 
@@ -71,7 +71,7 @@ def read_input(directory: Path) -> Fleet:
     """
     fleet = load_fleet(directory / "fleet.yaml")
     load_model(directory / "secrets.yaml", SecretsFile)
-    load_releases(directory / "releases.yaml")
+    read_releases(directory)
     return fleet
 
 

@@ -6,12 +6,14 @@ from ipaddress import IPv4Address
 
 import requests
 
-from koprogo_fleet.core.fleet import Fleet, Role
+from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.wait import NotYet, wait_for
-from koprogo_fleet.helm.releases import HttpProbe, Release, load_releases
+from koprogo_fleet.helm.release import HttpProbe, Release
 from koprogo_fleet.hosts.k3s.health import explain
 from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.workflows.answers import expects_proxy_protocol, not_answered, urls_of
 from koprogo_fleet.workflows.context import Context
+from koprogo_fleet.workflows.release_files import read_releases
 from koprogo_tasks import http_statuses, k3s_health
 
 PHASE = "Verify"
@@ -66,30 +68,21 @@ def _etcd(run: Context) -> None:
 def _probes(run: Context) -> None:
     """Ask every worker's NodePorts over the vRack, as the load balancer does; then the load balancer, as users do."""
     balancer = run.balancer_address
-    for release in load_releases(run.directory / "releases.yaml").in_order:
+    for release in read_releases(run.directory).in_order:
         for probe in release.probes:
-            if not _expects_proxy_protocol(run.fleet, probe):
+            if not expects_proxy_protocol(run.fleet, probe):
                 _ask_workers(run, release, probe)
             if balancer is not None and run.fleet.agents and probe.node_port == run.fleet.ingress.http:
                 _ask_balancer(run, balancer, release, probe)
 
 
-def _expects_proxy_protocol(fleet: Fleet, probe: HttpProbe) -> bool:
-    """Whether only the load balancer can ask: an ingress that expects the PROXY protocol refuses all others."""
-    balancer = fleet.load_balancer
-    is_ingress = probe.node_port in {fleet.ingress.http, fleet.ingress.https}
-    return is_ingress and balancer is not None and balancer.proxy_protocol != "none"
-
-
 def _ask_workers(run: Context, release: Release, probe: HttpProbe) -> None:
-    workers = [node for node in run.fleet.nodes if node.role is Role.AGENT]
+    urls = urls_of(run.fleet, probe)
     first = run.fleet.first_server.name
-    urls = [f"http://{worker.vrack_address}:{probe.node_port}{probe.path}" for worker in workers]
 
     def answered() -> None:
-        statuses = run.on_hosts([first], PHASE, http_statuses, urls=urls)[first].value
-        if wrong := [f"{url}: {status or 'no answer'}" for url, status in statuses.items() if status != probe.status]:
-            raise NotYet(", ".join(wrong))
+        if wrong := not_answered(run.on_hosts([first], PHASE, http_statuses, urls=urls)[first].value, probe):
+            raise NotYet(wrong)
 
     wait_for(
         f"release {release.name} answering {probe.status} on every worker",

@@ -37,7 +37,7 @@ JOBS = (
     Job(
         "rotation",
         "rotation of due secrets",
-        ("secrets", "rotate", "--due", "--json"),
+        ("secrets", "rotate", "--due", "--yes", "--json"),
         "*-*-* 02:30:00",
         delay=3600,
         minutes=120,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from koprogo_fleet.helm.binary import Tools, find_tools
-from koprogo_fleet.helm.releases import Release
+from koprogo_fleet.helm.release import Release
 
 CHARTS = Path(__file__).parents[3] / "charts"
 

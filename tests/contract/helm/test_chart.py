@@ -12,11 +12,13 @@ from kubernetes_discovery import NEW, OLD, serve_discovery
 
 from koprogo_fleet.core.errors import HelmError
 from koprogo_fleet.helm.binary import Tools
+from koprogo_fleet.helm.charts import chart_directory
 from koprogo_fleet.helm.client import Helm
 from koprogo_fleet.helm.compare import objects
 from koprogo_fleet.helm.model import Rendered
 from koprogo_fleet.helm.process import run
-from koprogo_fleet.helm.releases import Release, chart_directory, load_releases
+from koprogo_fleet.helm.release import Release
+from koprogo_fleet.helm.releases import load_releases
 
 LAB = Path(__file__).parents[3] / "inventory" / "lab" / "releases.yaml"
 

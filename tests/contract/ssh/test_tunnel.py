@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from real_sshd import free_port
+from real_sshd import Sshd, free_port
 
+from koprogo_fleet.ssh.connection import connect
 from koprogo_fleet.ssh.session import Session
 
 
@@ -70,6 +71,16 @@ def test_refused_target(session: Session) -> None:
         assert through(port, b"") == b""
         assert through(port, b"") == b""
     assert session.run("echo on", timeout=60).stdout == b"on\n"
+
+
+def test_a_lost_way_is_renewed(session: Session, sshd: Sshd, echo: int) -> None:
+    """When the connection behind a tunnel is gone, the next one through the same port goes another way."""
+    lost = connect(sshd.login)
+    with lost.forward("127.0.0.1", echo, renew=lambda: session) as port:
+        assert through(port, b"before") == b"before"
+        lost.close()
+
+        assert through(port, b"after") == b"after"
 
 
 def test_leaving_ends_open_connections(session: Session, echo: int) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from koprogo_fleet.core.errors import FileProblems, InputError
-from koprogo_fleet.helm.releases import chart_directory, load_releases
+from koprogo_fleet.helm.charts import chart_directory
+from koprogo_fleet.helm.releases import load_releases
 
 LAB = Path(__file__).parents[3] / "inventory" / "lab" / "releases.yaml"
 
@@ -63,6 +64,27 @@ def test_order(tmp_path: Path) -> None:
         (["name: a, namespace: n, chart: c, valeus: {x: 1}"], "values"),
         (["name: a, namespace: n, chart: c, probes: [{node_port: 80}]"], "NodePort"),
         (["name: a, namespace: n"], "chart"),
+        (
+            ["name: alpha, namespace: n, chart: c", "name: b, namespace: n, chart: c, needs: [alhpa]"],
+            'did you mean "alpha"?',
+        ),
+        (
+            [
+                "name: a, namespace: n, chart: c, needs: [b]",
+                "name: b, namespace: n, chart: c, environments: {production: {enabled: false}}",
+            ],
+            'needs "b", which is not enabled in production',
+        ),
+        (["name: a, namespace: n, chart: c, values: {db: {password: hunter2}}"], '"password" looks like a secret'),
+        (
+            ["name: a, namespace: n, chart: c, environments: {x: {values: {token: hunter2}}}"],
+            '"token" looks like a secret',
+        ),
+        (["name: a, namespace: n, chart: c, repository: https://charts.example.org"], "add a version"),
+        (["name: a, namespace: n, chart: 'oci://example.org/c'"], "add a version"),
+        (["name: a, namespace: n, chart: c, repository: http://charts.example.org"], "https://"),
+        (["name: a, namespace: n, chart: c, digest: 'sha256:12'"], "64 hexadecimal digits"),
+        ([f"name: a, namespace: n, chart: c, digest: 'sha256:{'a' * 64}'"], "has no digest"),
     ],
 )
 def test_mistakes(releases: list[str], complaint: str, tmp_path: Path) -> None:
@@ -111,3 +133,43 @@ def test_chart_of_another_version(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"1\.1\.0, not 1\.0\.0"):
         chart_directory(release, path)
+
+
+def test_an_environment_has_its_own(tmp_path: Path) -> None:
+    """Values are merged field by field: files, then the release's own, then the environment's; so is `enabled`."""
+    folder = tmp_path / "production"
+    folder.mkdir()
+    (folder / "common.yaml").write_text("a: {x: 1, y: 1}\nb: [1, 2]\nc: 1\n")
+    (folder / "more.yaml").write_text("c: 4\n")
+    path = written(
+        folder,
+        "name: a, namespace: n, chart: c, values_files: [common.yaml], values: {a: {y: 2, z: 2}, b: [3]}, enabled: false, "
+        "environments: {production: {enabled: true, values_files: [more.yaml], values: {a: {z: 3}}}}",
+    )
+
+    (release,) = load_releases(path).in_order
+
+    assert {"a": {"x": 1, "y": 2, "z": 3}, "b": [3], "c": 4} == release.values
+
+
+def test_mistakes_in_files_of_values(tmp_path: Path) -> None:
+    """What looks like a secret in a file of values is told with that file and its line."""
+    (tmp_path / "values.yaml").write_text("# a comment\nauth:\n  password: hunter2\n")
+    path = written(tmp_path, "name: a, namespace: n, chart: c, values_files: [values.yaml]")
+
+    with pytest.raises(FileProblems) as error:
+        load_releases(path)
+
+    (problem,) = error.value.problems
+    assert (tmp_path / "values.yaml", 3) == (problem.file, problem.line)
+    assert "hunter2" not in str(error.value)
+
+
+def test_secrets_are_those_that_are_made(tmp_path: Path) -> None:
+    """A release may name what secrets.yaml makes in its namespace; another name is told with its line."""
+    path = written(tmp_path, "name: a, namespace: n, chart: c, secrets: [database, databse]")
+
+    with pytest.raises(FileProblems, match=r'makes no Secret "databse".*did you mean "database"') as error:
+        load_releases(path, {("n", "database"), ("m", "databse")})
+
+    assert [2] == [problem.line for problem in error.value.problems]

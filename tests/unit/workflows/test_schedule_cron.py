@@ -11,8 +11,6 @@ from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.workflows.schedule.cron import cron_expression
 from koprogo_fleet.workflows.schedule.jobs import JOBS, Job, chosen_jobs
 
-BUILT_ELSEWHERE = {"rotation"}
-
 
 @pytest.mark.parametrize(
     ("calendar", "cron"),
@@ -62,7 +60,7 @@ def test_default_times_are_any_schedulers(job: Job) -> None:
     assert 5 == len(cron_expression(job.calendar).split())
 
 
-@pytest.mark.parametrize("job", [job for job in JOBS if job.name not in BUILT_ELSEWHERE], ids=lambda job: job.name)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_what_jobs_run_exists(job: Job) -> None:
     """The command of a job, with its options and those that name the fleet, is one of ours."""
     command, words = get_command(app), [*job.command, "--inventory", "x", "--env", "y", "--target", "ovh"]

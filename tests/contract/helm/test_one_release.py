@@ -23,7 +23,8 @@ from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.client import RUN_LABEL, Helm
 from koprogo_fleet.helm.deploy import apply, plan
 from koprogo_fleet.helm.process import run
-from koprogo_fleet.helm.releases import Release
+from koprogo_fleet.helm.release import Release
+from koprogo_fleet.helm.watch import Watch
 
 NO_PODS = {
     "image": {"tag": "lab"},
@@ -184,7 +185,7 @@ def test_repairs_an_upgrade_of_ours_that_was_killed(
     assert [str(item) for item in plan(helm, release, chart)] == [
         "change release koprogo-api: pending-upgrade (revision 2) -> deployed"
     ]
-    apply(helm, release, chart, events.append)
+    apply(helm, release, chart, Watch(events.append))
 
     assert "going back to revision 1" in str(events[0])
     assert revisions(helm, release)[-1] == (3, "deployed")
@@ -198,7 +199,7 @@ def test_repairs_an_installation_of_ours_that_was_killed(
     leave_pending(tools, helm, kubernetes, release, chart, "--labels", f"{RUN_LABEL}={mark_of_a_dead_process()}.1")
     events: list[Event] = []
 
-    apply(helm, release, chart, events.append)
+    apply(helm, release, chart, Watch(events.append))
 
     assert [event for event in events if isinstance(event, Note) and "removing its first attempt" in event.text]
     assert revisions(helm, release) == [(1, "deployed")]

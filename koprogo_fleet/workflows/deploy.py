@@ -1,0 +1,113 @@
+"""``koprogo-fleet deploy``: the releases alone, on a cluster that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from koprogo_fleet.core.events import Listener
+from koprogo_fleet.core.fleet import Fleet
+from koprogo_fleet.core.journal import Journal
+from koprogo_fleet.core.lock import exclusive
+from koprogo_fleet.core.paths import state_dir
+from koprogo_fleet.helm.binary import find_tools
+from koprogo_fleet.helm.client import Helm
+from koprogo_fleet.helm.engine import Engine
+from koprogo_fleet.helm.graph import EVERYTHING, Selection
+from koprogo_fleet.helm.outcome import Outcome, conclude
+from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.runner.interrupt import interruptible
+from koprogo_fleet.workflows.access import api_tunnel
+from koprogo_fleet.workflows.answers import answers_on
+from koprogo_fleet.workflows.certificates import logged_in
+from koprogo_fleet.workflows.nornir import open_nornir
+from koprogo_fleet.workflows.release_files import FILE_NAME, read_releases, with_images
+from koprogo_fleet.workflows.run import Report
+from koprogo_fleet.workflows.target import Choice
+
+COMMAND = "deploy"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The fleet that a deployment is for: its fleet.yaml, the folder of that, and where it is."""
+
+    fleet: Fleet
+    directory: Path
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of a deployment: which releases, and which tags of images instead of the file's."""
+
+    selection: Selection = EVERYTHING
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> tuple[Outcome, ...]:
+    """
+    Find what differs between releases.yaml and the cluster, and change nothing; *report* takes it.
+
+    Raises:
+        FileProblems: all the mistakes of the files.
+        NotConverged: a release cannot be planned, or its chart cannot be had.
+        KoprogoError: the cluster cannot be reached.
+    """
+    releases = with_images(read_releases(place.directory).in_order, wanted.images)
+    with _engine(place, listener) as engine:
+        return _concluded(report, engine.plan(releases, wanted.selection))
+
+
+def deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> tuple[Outcome, ...]:
+    """
+    Make the releases as releases.yaml says; *report* takes what differed.
+
+    Raises:
+        KoprogoError: another run is changing this fleet.
+        FileProblems: all the mistakes of the files.
+        NotConverged: a release failed, was held back, or has no chart; the others are as they should be.
+        Interrupted: a person stopped it; running it again goes on from there.
+    """
+    releases = with_images(read_releases(place.directory).in_order, wanted.images)
+    state = state_dir(place.fleet.name)
+    with (
+        exclusive(state, COMMAND),
+        Journal(state, COMMAND, place.choice.kind, listener=listener) as journal,
+        _engine(place, listener) as engine,
+        journal.step("releases"),
+    ):
+        return _concluded(report, engine.apply(releases, wanted.selection))
+
+
+def _concluded(report: Report, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    report.differences += [difference for outcome in outcomes for difference in outcome.differences]
+    conclude(outcomes)
+    return outcomes
+
+
+@contextmanager
+def _engine(place: Place, listener: Listener) -> Generator[Engine]:
+    fleet, directory = place.fleet, place.directory
+    tools = find_tools(listener)
+    servers = [node.name for node in fleet.servers]
+    with logged_in(fleet, place.choice, listener):
+        nornir = open_nornir(directory)
+        try:
+            with (
+                api_tunnel(nornir, servers, state_dir(fleet.name)) as kubeconfig,
+                Cluster.from_file(kubeconfig) as cluster,
+                interruptible() as interruption,
+            ):
+                yield Engine(
+                    Helm(tools, kubeconfig),
+                    cluster,
+                    directory / FILE_NAME,
+                    listener,
+                    stopping=lambda: interruption.stopping,
+                    answers=answers_on(nornir, fleet),
+                )
+        finally:
+            nornir.close_connections()

@@ -1,0 +1,68 @@
+"""The releases alone, on the lab's cluster: the promises of ``deploy``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from lab_fleet import Fleet
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of a folder provisions
+
+
+@pytest.fixture
+def releases_file(fleet: Fleet) -> Iterator[str]:
+    """Yield the text of releases.yaml; what a test writes there is undone, and deployed away."""
+    path = fleet.inventory / "lab" / "releases.yaml"
+    text = path.read_text()
+    yield text
+    path.write_text(text)
+    fleet.events("deploy")
+
+
+def revisions(fleet: Fleet) -> list[str]:
+    """Return Helm's records of the API: one for each revision."""
+    return fleet.kubectl("get", "secrets", "-n", "koprogo", "-l", "owner=helm", "-o", "name").split()
+
+
+def test_what_is_right_is_left_alone(fleet: Fleet) -> None:
+    """After provisioning there is nothing to deploy: no difference, no new revision."""
+    before = revisions(fleet)
+
+    planned, deployed = fleet.events("deploy", "--plan")[-1], fleet.events("deploy")[-1]
+
+    assert (0, 0) == (planned["changed"], deployed["changed"])
+    assert before == revisions(fleet)
+
+
+def test_a_change_is_planned_deployed_and_done(fleet: Fleet, releases_file: str) -> None:
+    """A changed value is one difference, exit code 3, and one new revision; the second run makes none."""
+    changed = releases_file.replace("    values:\n", "    values:\n      podAnnotations: {koprogo.io/test: deploy}\n")
+    (fleet.inventory / "lab" / "releases.yaml").write_text(changed)
+    before = revisions(fleet)
+
+    planned = fleet.run("deploy", "--plan", "--json")
+    first = fleet.events("deploy")[-1]
+    after = revisions(fleet)
+    second = fleet.events("deploy")[-1]
+
+    assert planned.returncode == 3, planned.stdout + planned.stderr
+    assert "release koprogo-api" in planned.stdout
+    assert (1, 0) == (first["changed"], second["changed"])
+    assert 1 == len(set(after) - set(before))
+    assert after == revisions(fleet)
+
+
+@pytest.mark.exhaustive
+def test_a_release_that_fails_goes_back(fleet: Fleet, releases_file: str) -> None:
+    """An image that no node has: exit code 1, the reason is told, and the pods of the last good revision still answer."""
+    path = fleet.inventory / "lab" / "releases.yaml"
+    path.write_text(releases_file.replace("timeout: 300", "timeout: 30"))
+
+    failed = fleet.run("deploy", "--image", "koprogo-api=unheard-of")
+
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "went back to revision" in failed.stdout + failed.stderr
+    assert "200" == fleet.on(
+        "koprogo-cp-1", "curl -sf --max-time 5 -o /dev/null -w %{http_code} http://10.0.0.21:30080/health"
+    )
