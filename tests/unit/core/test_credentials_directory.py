@@ -28,7 +28,7 @@ def test_vault_is_named_by_files(tmp_path: Path) -> None:
     """Address and token of Vault are taken from files of their names."""
     found = vault.from_environment(directory(tmp_path, VAULT))
 
-    assert VaultSettings(VAULT["VAULT_ADDR"], Secret("s.file")) == found
+    assert VaultSettings(VAULT["VAULT_ADDR"], GivenToken(Secret("s.file"))) == found
 
 
 def test_ovh_is_named_by_files(tmp_path: Path) -> None:
