@@ -12,6 +12,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh import credentials as ovh
 from koprogo_fleet.vault import VaultSettings
 from koprogo_fleet.vault import settings as vault
+from koprogo_fleet.vault.login import GivenToken
 
 VAULT = {"VAULT_ADDR": "https://vault.example.org:8200", "VAULT_TOKEN": "s.file"}
 OVH = {"OVH_ENDPOINT": "ovh-eu", "OVH_CLIENT_ID": "id", "OVH_CLIENT_SECRET": "of the file"}
