@@ -11,6 +11,7 @@ import pytest
 from controller_process import Running, running
 from kubernetes_api import start_api_server, why_not
 from live_secrets import wipe
+from open_vault import open_vault
 
 from koprogo_fleet.kube import Cluster
 from koprogo_fleet.kube.sealing import SealingController
@@ -31,7 +32,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         patch.setenv(LABS_VARIABLE, str(tmp_path_factory.mktemp("labs")))
         paths = LabPaths("sealing-test")
         endpoint = openbao.ensure_running(paths)
-        with Vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
+        with open_vault(endpoint.address, endpoint.token, endpoint.ca) as vault:
             yield vault
         openbao.stop(paths)
 
