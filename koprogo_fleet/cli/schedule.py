@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from koprogo_fleet.core.fleet import Fleet
     from koprogo_fleet.workflows.schedule.install import SchedulePlan
     from koprogo_fleet.workflows.schedule.jobs import Job
+    from koprogo_fleet.workflows.schedule.systemd import check_running
     from koprogo_fleet.workflows.schedule.unit_texts import Place
 
 app = typer.Typer(
@@ -116,6 +117,8 @@ def install(
     from koprogo_fleet.workflows.units import installed_program
 
     root = root.absolute() if root else None
+    if root is None and show is None:
+        check_running()
     fleet, env = _fleet(inventory, environment, root)
     jobs = chosen_jobs(job or (), at or ())
     place = Place(

@@ -48,6 +48,13 @@ def is_gone(lab: Lab) -> None:
         raise NotYet("it runs")
 
 
+def has_ended(pid: int) -> None:
+    """Look whether a process is there; one that only its parent has to take note of is not."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        raise NotYet("it runs")
+
+
 def test_a_lab_with_a_database(lab: Lab) -> None:
     """It listens where nodes reach it; a further ``up`` heals it without being asked; nothing of it stays."""
     assert lab.up().database is None
@@ -69,5 +76,5 @@ def test_a_lab_with_a_database(lab: Lab) -> None:
     process = processes.running(lab.paths.root / "postgres" / "postgres.process")
     lab.down()
     assert process is not None
-    assert not Path(f"/proc/{process.pid}").exists()
+    wait_for("it is gone", lambda: has_ended(process.pid), seconds=30, interval=0.1)
     assert not lab.paths.root.exists()

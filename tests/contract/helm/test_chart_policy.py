@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from koprogo_fleet.helm.binary import Tools
+from koprogo_fleet.helm.charts import chart_directory
 from koprogo_fleet.helm.policy import check, manifests_of
 from koprogo_fleet.helm.process import run
-from koprogo_fleet.helm.releases import chart_directory, load_releases
+from koprogo_fleet.helm.releases import load_releases
 from koprogo_fleet.helm.schemas import schema_problems
 
 LAB = Path(__file__).parents[3] / "inventory" / "lab" / "releases.yaml"

@@ -39,7 +39,7 @@ def slo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAM, "slo", *arguments],
         cwd=folder,
-        env=clean | {"HOME": str(folder)},
+        env=clean | {"HOME": str(folder), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=60,

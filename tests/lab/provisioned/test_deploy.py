@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]  # the first of a fold
 @pytest.fixture
 def releases_file(fleet: Fleet) -> Iterator[str]:
     """Yield the text of releases.yaml; what a test writes there is undone, and deployed away."""
-    path = fleet.inventory / "lab" / "releases.yaml"
+    path = fleet.inventory / "releases.yaml"
     text = path.read_text()
     yield text
     path.write_text(text)
@@ -38,7 +38,7 @@ def test_what_is_right_is_left_alone(fleet: Fleet) -> None:
 def test_a_change_is_planned_deployed_and_done(fleet: Fleet, releases_file: str) -> None:
     """A changed value is one difference, exit code 3, and one new revision; the second run makes none."""
     changed = releases_file.replace("    values:\n", "    values:\n      podAnnotations: {koprogo.io/test: deploy}\n")
-    (fleet.inventory / "lab" / "releases.yaml").write_text(changed)
+    (fleet.inventory / "releases.yaml").write_text(changed)
     before = revisions(fleet)
 
     planned = fleet.run("deploy", "--plan", "--json")
@@ -56,7 +56,7 @@ def test_a_change_is_planned_deployed_and_done(fleet: Fleet, releases_file: str)
 @pytest.mark.exhaustive
 def test_a_release_that_fails_goes_back(fleet: Fleet, releases_file: str) -> None:
     """An image that no node has: exit code 1, the reason is told, and the pods of the last good revision still answer."""
-    path = fleet.inventory / "lab" / "releases.yaml"
+    path = fleet.inventory / "releases.yaml"
     path.write_text(releases_file.replace("timeout: 300", "timeout: 30"))
 
     failed = fleet.run("deploy", "--image", "koprogo-api=unheard-of")
