@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from koprogo_fleet.core.fleet import Fleet
     from koprogo_fleet.workflows.schedule.install import SchedulePlan
     from koprogo_fleet.workflows.schedule.jobs import Job
-    from koprogo_fleet.workflows.schedule.systemd import check_running
     from koprogo_fleet.workflows.schedule.unit_texts import Place
 
 app = typer.Typer(
@@ -113,6 +112,7 @@ def install(
         plan_install,
     )
     from koprogo_fleet.workflows.schedule.jobs import chosen_jobs
+    from koprogo_fleet.workflows.schedule.systemd import check_running
     from koprogo_fleet.workflows.schedule.unit_texts import Place
     from koprogo_fleet.workflows.units import installed_program
 
