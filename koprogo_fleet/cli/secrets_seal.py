@@ -16,9 +16,9 @@ from koprogo_fleet.core.files import write_atomically
 from koprogo_fleet.kube.sealing import SealingController
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
 from koprogo_fleet.secrets.sealing.documents import read_documents, write_documents
-from koprogo_fleet.secrets.sealing.manifests import KIND, OF_THE_SERVER, named, scope_of, sealed_manifest
+from koprogo_fleet.secrets.sealing.manifests import OF_THE_SERVER, named, scope_of, sealed_manifest
 from koprogo_fleet.secrets.sealing.merge import merged, only
-from koprogo_fleet.secrets.sealing.words import Format, Scope
+from koprogo_fleet.secrets.sealing.words import KIND, Format, Scope
 from koprogo_fleet.workflows.sealing.trust import trusted
 
 NEW_FILE = 0o644

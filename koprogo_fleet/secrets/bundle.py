@@ -10,13 +10,11 @@ from typing import Any, NamedTuple
 from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.secrets.seal import Scope, certificate_fingerprint, seal
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KEY_ANNOTATION, KIND
 from koprogo_fleet.secrets.spec import SecretSpec, SecretType, Target, Values
 from koprogo_fleet.vault import Stored
 
-API_VERSION = "bitnami.com/v1alpha1"
-KIND = "SealedSecret"
 VERSION_ANNOTATION = "fleet.koprogo.io/vault-version"
-KEY_ANNOTATION = "fleet.koprogo.io/sealing-key"
 SCOPE_ANNOTATION = "sealedsecrets.bitnami.com/{scope}"
 LABELS = {"app.kubernetes.io/managed-by": "koprogo-fleet"}
 

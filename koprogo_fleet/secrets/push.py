@@ -13,8 +13,6 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.kube import Cluster, content_of, owners_of
 from koprogo_fleet.secrets.bundle import (
-    API_VERSION,
-    KIND,
     Bundle,
     InVault,
     bundles,
@@ -26,6 +24,7 @@ from koprogo_fleet.secrets.bundle import (
 from koprogo_fleet.secrets.kinds import BY_NAME
 from koprogo_fleet.secrets.kinds.kind import Origin
 from koprogo_fleet.secrets.kinds.static import by_a_person
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.secrets.spec import SecretSpec
 from koprogo_fleet.secrets.weak import refuse_weak
 from koprogo_fleet.vault import Stored, Vault

@@ -10,9 +10,6 @@ from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.kube import Cluster
 from koprogo_fleet.secrets import history, push
 from koprogo_fleet.secrets.bundle import (
-    API_VERSION,
-    KEY_ANNOTATION,
-    KIND,
     VERSION_ANNOTATION,
     Bundle,
     InVault,
@@ -27,6 +24,7 @@ from koprogo_fleet.secrets.kinds.lifetime import lifetime_of
 from koprogo_fleet.secrets.rotation.holder import is_dead
 from koprogo_fleet.secrets.rotation.record import Closed, Record, Records, Store
 from koprogo_fleet.secrets.seal import certificate_fingerprint
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KEY_ANNOTATION, KIND
 from koprogo_fleet.secrets.spec import SecretSpec
 from koprogo_fleet.secrets.weak import why_weak
 from koprogo_fleet.vault import Stored, Vault

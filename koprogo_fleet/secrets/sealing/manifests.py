@@ -9,10 +9,8 @@ from typing import Any
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
-from koprogo_fleet.secrets.sealing.words import Scope
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND, Scope
 
-API_VERSION = "bitnami.com/v1alpha1"
-KIND = "SealedSecret"
 ANNOTATION = "sealedsecrets.bitnami.com"
 
 OF_THE_SERVER = (

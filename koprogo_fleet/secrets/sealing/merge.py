@@ -10,7 +10,7 @@ import yaml
 
 from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.secrets.sealing.documents import read_documents
-from koprogo_fleet.secrets.sealing.manifests import KIND
+from koprogo_fleet.secrets.sealing.words import KIND
 
 Path = tuple[str, ...]
 MERGED: Sequence[Path] = (

@@ -12,9 +12,8 @@ from koprogo_fleet.secrets.sealing.block import label_of, open_block
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
 from koprogo_fleet.secrets.sealing.keys import SealingKey
 from koprogo_fleet.secrets.sealing.manifests import scope_of
-from koprogo_fleet.secrets.sealing.words import Scope
+from koprogo_fleet.secrets.sealing.words import KEY_ANNOTATION, Scope
 
-KEY_ANNOTATION = "fleet.koprogo.io/sealing-key"
 """The fingerprint of the key that sealed it last, for people; who has the keys tries them instead."""
 
 

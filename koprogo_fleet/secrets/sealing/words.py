@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+API_VERSION = "bitnami.com/v1alpha1"
+KIND = "SealedSecret"
+KEY_ANNOTATION = "fleet.koprogo.io/sealing-key"
+"""On a SealedSecret: the fingerprint of the key that it was sealed with."""
+
 
 class Scope(StrEnum):
     """What a sealed value is bound to: its name and namespace, its namespace, or nothing."""

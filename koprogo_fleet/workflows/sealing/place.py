@@ -14,8 +14,8 @@ from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.kube.sealing import SealingController
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
 from koprogo_fleet.secrets.sealing.keys import SealingKey, active, read_keys
-from koprogo_fleet.secrets.sealing.manifests import API_VERSION, KIND
 from koprogo_fleet.secrets.sealing.opened import Opened, opened
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.vault import Vault
 from koprogo_fleet.workflows.run import Report
 

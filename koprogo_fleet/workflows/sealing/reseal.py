@@ -10,9 +10,9 @@ from koprogo_fleet.core.errors import NotConverged
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
 from koprogo_fleet.secrets.sealing.keys import active
-from koprogo_fleet.secrets.sealing.manifests import API_VERSION, KIND
 from koprogo_fleet.secrets.sealing.opened import Opened
 from koprogo_fleet.secrets.sealing.pin import ACCEPT, Verdict
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.workflows.sealing.place import Sealing
 from koprogo_fleet.workflows.sealing.trust import trusted
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.kube.sealing import SealingController
 from koprogo_fleet.secrets.sealing.certificate import SealingCertificate
-from koprogo_fleet.secrets.sealing.manifests import API_VERSION, KIND
 from koprogo_fleet.secrets.sealing.pin import ACCEPT, Verdict, judge, read_pin, unexpected, write_pin
-from koprogo_fleet.secrets.sealing.words import Scope
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND, Scope
 
 PROBE = "koprogo-fleet-probe"
 

@@ -17,7 +17,7 @@ from koprogo_fleet.kube import Cluster
 from koprogo_fleet.kube.sealing import SealingController
 from koprogo_fleet.lab import openbao
 from koprogo_fleet.lab.paths import LABS_VARIABLE, LabPaths
-from koprogo_fleet.secrets.sealing.manifests import API_VERSION, KIND
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.vault import Vault
 from koprogo_fleet.workflows.run import Report
 from koprogo_fleet.workflows.sealing.place import Sealing

@@ -16,9 +16,8 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube import Cluster
 from koprogo_fleet.secrets.sealing.backup import field_of, stored_keys
 from koprogo_fleet.secrets.sealing.keys import KEY_LABEL, State, make_key
-from koprogo_fleet.secrets.sealing.manifests import API_VERSION, KIND
 from koprogo_fleet.secrets.sealing.pin import Verdict, read_pin, write_pin
-from koprogo_fleet.secrets.sealing.words import Scope
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND, Scope
 from koprogo_fleet.workflows.sealing import keys as life
 from koprogo_fleet.workflows.sealing.place import Sealing
 from koprogo_fleet.workflows.sealing.reseal import plan, reseal

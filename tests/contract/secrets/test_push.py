@@ -15,12 +15,12 @@ from koprogo_fleet.core.events import ignore
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube import Cluster
 from koprogo_fleet.secrets import push
-from koprogo_fleet.secrets.bundle import API_VERSION, KIND
 from koprogo_fleet.secrets.kinds.kind import Tools
 from koprogo_fleet.secrets.model import SecretSpec, read_secret
 from koprogo_fleet.secrets.push import Make
 from koprogo_fleet.secrets.rotation.delivery import ToCluster
 from koprogo_fleet.secrets.rotation.engine import Engine
+from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.vault import Stored, Vault
 
 

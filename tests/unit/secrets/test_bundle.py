@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from koprogo_fleet.core.secret import Secret
-from koprogo_fleet.secrets.bundle import (
-    KEY_ANNOTATION,
-    VERSION_ANNOTATION,
-    bundles,
-    cluster_differences,
-    vault_differences,
-)
+from koprogo_fleet.secrets.bundle import VERSION_ANNOTATION, bundles, cluster_differences, vault_differences
 from koprogo_fleet.secrets.model import SecretSpec, read_secret
 from koprogo_fleet.secrets.seal import certificate_fingerprint, unseal
+from koprogo_fleet.secrets.sealing.words import KEY_ANNOTATION
 from koprogo_fleet.vault import Stored
 
 if TYPE_CHECKING:
