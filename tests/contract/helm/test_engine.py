@@ -219,7 +219,7 @@ def test_a_failure_holds_its_dependants_alone(stack: Stack) -> None:
     template = stack.folder / "bad" / "templates" / "1.yaml"
     template.write_text(template.read_text().replace("replicas: 0", "replicas: 1"))
     releases = stack.releases(
-        {"name": "bad", "timeout": 10}, {"name": "dependant", "needs": ["bad"]}, {"name": "other"}
+        {"name": "bad", "timeout": 15}, {"name": "dependant", "needs": ["bad"]}, {"name": "other"}
     )
 
     outcomes = stack.apply(releases)
