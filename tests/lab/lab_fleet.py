@@ -42,6 +42,11 @@ class Fleet:
         return self.root / "inventory" / "lab"
 
     @property
+    def command(self) -> Path:
+        """The program ``koprogo-fleet``."""
+        return COMMAND
+
+    @property
     def heard(self) -> Path:
         """The file that keeps what the commands printed: no secret may be in it."""
         return self.root / "heard"
