@@ -1,17 +1,20 @@
-"""``koprogo-fleet releases``: the charts of releases.yaml, before any cluster is asked."""
+"""``koprogo-fleet releases``: the charts of releases.yaml before they are deployed, and their smoke tests afterwards."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Environment, Inventory, Target
-from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK
+from koprogo_fleet.cli.options import DEFAULT_INVENTORY, Environment, Inventory, Json, Target
+from koprogo_fleet.core.errors import EXIT_NOT_CONVERGED, EXIT_OK, InputError
 
-app = typer.Typer(no_args_is_help=True, help="Fetch the charts of releases.yaml, and check the file.")
+app = typer.Typer(
+    no_args_is_help=True, help="Fetch the charts of releases.yaml, check the file, and ask what is deployed."
+)
 
 
 @app.command("fetch")
@@ -49,25 +52,87 @@ def fetch(
 
 
 @app.command("lint")
-def lint(inventory: Inventory = DEFAULT_INVENTORY, environment: Environment = None, target: Target = None) -> None:
+def lint(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    environment: Environment = None,
+    target: Target = None,
+    kubernetes: Annotated[
+        str | None,
+        typer.Option("--kubernetes", metavar="VERSION", help="Of the cluster; by default fleet.yaml's k3s.version."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """
-    Check releases.yaml and its values, and render every chart that is on this machine. Exit code 1 if anything is wrong.
+    Check releases.yaml, its values, and what Helm makes of every chart that is on this machine. Exit code 1 if anything is wrong.
 
-    A value that its chart does not know is told with its line, and with what may be meant. A chart that is not pinned, or
-    not in the cache, is told, too: what nobody has looked at is not right.
+    A value that its chart does not know is told with its line, and with what may be meant. Each manifest is held against
+    the schemas of its Kubernetes (the extra 'schemas') and against the security policy. What could not be looked at, a chart
+    that is not pinned or not in the cache, is told, too: what nobody has looked at is not right.
 
-    Example: koprogo-fleet releases lint --env production
+    Example: koprogo-fleet releases lint --env production --kubernetes v1.33
+
+    Example: koprogo-fleet releases lint --json
     """
+    from koprogo_fleet.cli.releases_view import lint_as_object, lint_parts
+    from koprogo_fleet.cli.render import people_console
     from koprogo_fleet.helm.binary import find_tools
     from koprogo_fleet.helm.lint import lint as look
-    from koprogo_fleet.workflows.release_files import FILE_NAME, read_releases
+    from koprogo_fleet.workflows.release_files import FILE_NAME, kubernetes_of, read_releases
 
     path = _directory(inventory, environment, target) / FILE_NAME
-    found = look(path, read_releases(path.parent), find_tools())
-    sys.stdout.writelines(f"{problem}\n" for problem in found.problems)
-    sys.stdout.writelines(f"not looked at: {reason}\n" for reason in found.unseen)
-    sys.stdout.writelines(f"release {name}: its chart renders\n" for name in found.rendered)
-    raise typer.Exit(EXIT_NOT_CONVERGED if found.problems or found.unseen else EXIT_OK)
+    found = look(path, read_releases(path.parent), find_tools(), kubernetes or kubernetes_of(path.parent))
+    if as_json:
+        sys.stdout.write(json.dumps(lint_as_object(found)) + "\n")
+    else:
+        console = people_console()
+        for part in lint_parts(found):
+            console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    raise typer.Exit(EXIT_OK if found.is_right else EXIT_NOT_CONVERGED)
+
+
+@app.command("smoke")
+def smoke(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    environment: Environment = None,
+    target: Target = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Ask the smoke tests of all enabled releases once, as users do: through the load balancer, or at their URLs.
+
+    Deployments and provisioning ask them by themselves. Exit code 1 where one is not answered as it must be.
+
+    Example: koprogo-fleet releases smoke
+    """
+    from koprogo_fleet.cli.opening import progress
+    from koprogo_fleet.cli.releases_view import smoke_table
+    from koprogo_fleet.cli.render import people_console
+    from koprogo_fleet.cli.scaffold import ensure_inventory
+    from koprogo_fleet.core.events import ignore
+    from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.helm.smoke import run_smoke_tests
+    from koprogo_fleet.workflows.release_files import FILE_NAME, read_releases
+    from koprogo_fleet.workflows.smoke import way_in
+    from koprogo_fleet.workflows.target import choose
+
+    choice = choose(target, environment)
+    directory = ensure_inventory(inventory, choice.environment, ignore)
+    releases = read_releases(directory).in_order
+    if not any(item.smoke for item in releases):
+        raise InputError(
+            f"no enabled release of {directory / FILE_NAME} has a smoke test",
+            next_step="describe what users ask: smoke: [{url: https://api.example.com/health}]",
+        )
+    with progress(quiet=as_json) as listener:
+        entry = way_in(load_fleet(directory / "fleet.yaml"), choice, releases, listener)
+        outcomes = [(item.name, outcome) for item in releases for outcome in run_smoke_tests(item.smoke, entry)]
+    if as_json:
+        tests = [{"release": name, "asked": item.address, "troubles": item.troubles} for name, item in outcomes]
+        sys.stdout.write(json.dumps({"tests": tests}) + "\n")
+    else:
+        people_console().print(smoke_table(outcomes))
+    well = not any(outcome.troubles for _, outcome in outcomes)
+    raise typer.Exit(EXIT_OK if well else EXIT_NOT_CONVERGED)
 
 
 def _directory(inventory: Path, environment: str | None, target: Target) -> Path:

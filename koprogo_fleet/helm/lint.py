@@ -1,23 +1,51 @@
-"""What is wrong with releases before any cluster is asked: charts that are not there, values that no chart knows."""
+"""What is wrong with releases before any cluster is asked: their charts, their values, and what Helm makes of both."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koprogo_fleet.core.errors import ChartUnavailable, KoprogoError, Problem
+from koprogo_fleet.core.errors import ChartUnavailable, KoprogoError, MissingRequirement, Problem
 from koprogo_fleet.core.model import Place
 from koprogo_fleet.core.wording import did_you_mean, nearest
 from koprogo_fleet.core.yamlfile import Document, parse_yaml
 from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.charts import chart_file, chart_of, chart_yaml
 from koprogo_fleet.helm.client import rendered_offline
+from koprogo_fleet.helm.policy import Exemption, Finding, Verdict, check, manifests_of
 from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.releases import Releases, value_files
+from koprogo_fleet.helm.schemas import SchemaProblem, SchemaVerdict, schema_problems
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """
+    A release whose chart was rendered.
+
+    Attributes:
+        release: its name.
+        policy: what the security policy says of its manifests.
+        schemas: what Kubernetes' schemas say of them; None where they were not asked.
+    """
+
+    release: str
+    policy: Verdict
+    schemas: SchemaVerdict | None
+
+    @property
+    def breaches(self) -> tuple[Finding, ...]:
+        """What breaks a rule, and no exemption covers."""
+        return self.policy.findings
+
+    @property
+    def refused(self) -> tuple[SchemaProblem, ...]:
+        """What Kubernetes would not take."""
+        return self.schemas.problems if self.schemas else ()
 
 
 @dataclass(frozen=True)
@@ -26,7 +54,13 @@ class Findings:
 
     problems: tuple[Problem, ...]
     unseen: tuple[str, ...]
-    rendered: tuple[str, ...]
+    rendered: tuple[Rendered, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether everything was looked at, and nothing is wrong."""
+        wrong = any(item.breaches or item.refused for item in self.rendered)
+        return not (self.problems or self.unseen or wrong)
 
 
 @dataclass(frozen=True)
@@ -47,7 +81,7 @@ class Known:
     others: frozenset[str]
 
 
-def lint(path: Path, releases: Releases, tools: Tools) -> Findings:
+def lint(path: Path, releases: Releases, tools: Tools, kubernetes: str | None) -> Findings:
     """
     Look at every release, also at those that are switched off: their charts and values, as far as they are on this machine.
 
@@ -55,24 +89,49 @@ def lint(path: Path, releases: Releases, tools: Tools) -> Findings:
         path: releases.yaml.
         releases: what it says.
         tools: the helm that renders.
+        kubernetes: the release that the manifests are for, ``v1.33.4+k3s1``; None where nobody knows.
     """
     document = parse_yaml(path)
     environment = path.absolute().parent.name
     problems: list[Problem] = []
     unseen, rendered = [], []
+    cannot_ask = _why_no_schemas(kubernetes)
     for index, release in enumerate(releases.releases):
         try:
             chart = chart_of(release, path)
             found = list(_typos(document, index, release, environment, known_by(chart)))
             problems += found
             if not found:
-                rendered_offline(tools, release, chart)
-                rendered.append(release.name)
+                manifests = manifests_of(rendered_offline(tools, release, chart, kubernetes or ""))
+                policy = check(release.name, manifests, releases.exemptions, namespace=release.namespace)
+                schemas = schema_problems(manifests, kubernetes) if kubernetes and not cannot_ask else None
+                rendered.append(Rendered(release.name, policy, schemas))
         except ChartUnavailable as error:
             unseen.append(error.seen)
         except KoprogoError as error:
             problems.append(Problem(path, document.line(("releases", index)), error.seen))
+    if cannot_ask:
+        unseen.append(cannot_ask)
+    unused = {item for one in rendered for item in one.policy.unused}
+    problems += _useless(document, releases.exemptions, unused)
     return Findings(tuple(problems), tuple(unseen), tuple(rendered))
+
+
+def _why_no_schemas(kubernetes: str | None) -> str:
+    if kubernetes is None:
+        return "Kubernetes' schemas: there is no fleet.yaml that says for which release; name it: --kubernetes v1.33"
+    try:
+        schema_problems((), kubernetes)
+    except MissingRequirement as error:
+        return f"Kubernetes' schemas: {error.seen}"
+    return ""
+
+
+def _useless(document: Document, exemptions: Sequence[Exemption], unused: Collection[Exemption]) -> Iterator[Problem]:
+    for index, exemption in enumerate(exemptions):
+        if exemption in unused:
+            message = f'nothing needs the exemption of release "{exemption.release}" from {exemption.rule} any more'
+            yield Problem(document.path, document.line(("exemptions", index)), message)
 
 
 def known_by(chart: Path) -> Known:

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from koprogo_fleet.core.model import Model, Whole
 from koprogo_fleet.core.sections import Port, Text
+from koprogo_fleet.helm.smoke import SmokeTest
 
 _LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 OCI = "oci://"
@@ -61,7 +62,8 @@ class Release(Model):
     elsewhere is pinned by *version* and *digest*; of a directory, *version* alone. *values* are merged over
     *values_files*, and those over the chart's own. They hold no secrets: *secrets* are the names of those Secrets of
     secrets.yaml that the chart is told of. The releases in *needs* come first. *crds* are the names of the
-    CustomResourceDefinitions that it brings. *timeout* is in seconds, for everything to become ready.
+    CustomResourceDefinitions that it brings. *timeout* is in seconds, for everything to become ready. *smoke* is asked
+    as users ask, through the load balancer.
     """
 
     name: ReleaseName
@@ -85,6 +87,7 @@ class Release(Model):
     timeout: Whole = Field(default=300, ge=10, le=3600, description="a time from 10 to 3600 s", examples=[300])
     enabled: bool = Field(default=True, strict=True, description="true or false")
     probes: tuple[HttpProbe, ...] = ()
+    smoke: tuple[SmokeTest, ...] = ()
     environments: dict[str, Overlay] = Field(default_factory=dict, description="fields by environment")
 
     @property

@@ -15,6 +15,7 @@ from koprogo_fleet.core.model import Mistake, Mistakes, Model, Place
 from koprogo_fleet.core.wording import did_you_mean
 from koprogo_fleet.core.yamlfile import parse_yaml
 from koprogo_fleet.helm.plain_secrets import plain_secrets
+from koprogo_fleet.helm.policy import Exemption
 from koprogo_fleet.helm.release import Release
 
 SecretName = tuple[str, str]
@@ -25,10 +26,12 @@ class Releases(Model):
     """
     The whole file: names are unique, needs exist, are enabled, and never go in circles.
 
-    Charts from elsewhere have a version, and nothing that looks like a secret is among the values.
+    Charts from elsewhere have a version, and nothing that looks like a secret is among the values. *exemptions* are the
+    rules of the security policy that somebody has decided not to keep.
     """
 
     releases: tuple[Release, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
 
     @model_validator(mode="after")
     def _releases_fit_together(self) -> Self:
@@ -39,6 +42,7 @@ class Releases(Model):
             *_circles(self.releases),
             *_unpinned(self.releases),
             *_plain_secrets(self.releases),
+            *_exempted_nobody(self.releases, self.exemptions),
         ]:
             raise Mistakes(found)
         return self
@@ -74,7 +78,7 @@ def load_releases(path: Path, known_secrets: Collection[SecretName] | None = Non
         resolved.append(release.model_copy(update={"values": values, "enabled": enabled}))
     if problems:
         raise FileProblems(problems)
-    return Releases.model_construct(releases=tuple(resolved))
+    return Releases.model_construct(releases=tuple(resolved), exemptions=written.exemptions)
 
 
 def value_files(release: Release, environment: str) -> tuple[str, ...]:
@@ -209,3 +213,14 @@ def _plain_secrets(releases: Sequence[Release]) -> Iterator[Mistake]:
             for place, message in plain_secrets(values, names):
                 at = ("releases", index, *start, *place)
                 yield Mistake(f'release "{release.name}": {message}', at, (at,))
+
+
+def _exempted_nobody(releases: Sequence[Release], exemptions: Sequence[Exemption]) -> Iterator[Mistake]:
+    names = [release.name for release in releases]
+    for index, exemption in enumerate(exemptions):
+        place = ("exemptions", index, "release")
+        if exemption.release not in names:
+            hint = did_you_mean(exemption.release, names)
+            yield Mistake(
+                f'an exemption is for release "{exemption.release}", which is not in this file{hint}', place, (place,)
+            )

@@ -14,7 +14,7 @@ from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.binary import find_tools
 from koprogo_fleet.helm.client import Helm
-from koprogo_fleet.helm.engine import Engine
+from koprogo_fleet.helm.engine import Asked, Engine
 from koprogo_fleet.helm.graph import EVERYTHING, Selection
 from koprogo_fleet.helm.outcome import Outcome, conclude
 from koprogo_fleet.kube.client import Cluster
@@ -25,6 +25,7 @@ from koprogo_fleet.workflows.certificates import logged_in
 from koprogo_fleet.workflows.nornir import open_nornir
 from koprogo_fleet.workflows.release_files import FILE_NAME, read_releases, with_images
 from koprogo_fleet.workflows.run import Report
+from koprogo_fleet.workflows.smoke import all_of, asked_by_users, way_in
 from koprogo_fleet.workflows.target import Choice
 
 COMMAND = "deploy"
@@ -57,7 +58,7 @@ def plan_deploy(place: Place, wanted: Wanted, listener: Listener, report: Report
         KoprogoError: the cluster cannot be reached.
     """
     releases = with_images(read_releases(place.directory).in_order, wanted.images)
-    with _engine(place, listener) as engine:
+    with _engine(place, lambda _release: "", listener) as engine:
         return _concluded(report, engine.plan(releases, wanted.selection))
 
 
@@ -73,10 +74,11 @@ def deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> 
     """
     releases = with_images(read_releases(place.directory).in_order, wanted.images)
     state = state_dir(place.fleet.name)
+    users = asked_by_users(way_in(place.fleet, place.choice, releases, listener))
     with (
         exclusive(state, COMMAND),
         Journal(state, COMMAND, place.choice.kind, listener=listener) as journal,
-        _engine(place, listener) as engine,
+        _engine(place, users, listener) as engine,
         journal.step("releases"),
     ):
         return _concluded(report, engine.apply(releases, wanted.selection))
@@ -89,7 +91,7 @@ def _concluded(report: Report, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, 
 
 
 @contextmanager
-def _engine(place: Place, listener: Listener) -> Generator[Engine]:
+def _engine(place: Place, users: Asked, listener: Listener) -> Generator[Engine]:
     fleet, directory = place.fleet, place.directory
     tools = find_tools(listener)
     servers = [node.name for node in fleet.servers]
@@ -107,7 +109,7 @@ def _engine(place: Place, listener: Listener) -> Generator[Engine]:
                     directory / FILE_NAME,
                     listener,
                     stopping=lambda: interruption.stopping,
-                    answers=answers_on(nornir, fleet),
+                    answers=all_of(answers_on(nornir, fleet), users),
                 )
         finally:
             nornir.close_connections()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from koprogo_fleet.core.errors import InputError
-from koprogo_fleet.core.loader import load_model
+from koprogo_fleet.core.loader import load_fleet, load_model
 from koprogo_fleet.core.wording import did_you_mean
 from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.releases import Releases, load_releases, merged
@@ -25,6 +25,17 @@ def read_releases(directory: Path) -> Releases:
     """
     specs = load_model(directory / "secrets.yaml", SecretsFile).secrets
     return load_releases(directory / FILE_NAME, {target.secret for spec in specs for target in spec.targets})
+
+
+def kubernetes_of(directory: Path) -> str | None:
+    """
+    Return the release of Kubernetes that an environment's fleet.yaml wants; None where there is no such file.
+
+    Raises:
+        FileProblems: all the mistakes in it.
+    """
+    path = directory / "fleet.yaml"
+    return load_fleet(path).k3s.version if path.exists() else None
 
 
 def with_images(releases: tuple[Release, ...], tags: Mapping[str, str]) -> tuple[Release, ...]:

@@ -9,6 +9,7 @@ import requests
 from koprogo_fleet.core.fleet import Role
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm.release import HttpProbe, Release
+from koprogo_fleet.helm.smoke import wait_until_well
 from koprogo_fleet.hosts.k3s.health import explain
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.workflows.answers import expects_proxy_protocol, not_answered, urls_of
@@ -24,10 +25,10 @@ CALL_SECONDS = 5.0
 
 def verify(run: Context) -> None:
     """
-    Check nodes, etcd, and the probes of the releases: on every worker, and through the load balancer.
+    Check nodes, etcd, and the probes and smoke tests of the releases: on every worker, and through the load balancer.
 
     Raises:
-        WaitTimeout: a node does not become Ready, an etcd member not healthy, or a probe is not answered.
+        WaitTimeout: a node does not become Ready, an etcd member not healthy, or a probe or a test is not answered.
     """
     with run.cluster() as (cluster, _):
         wait_for(
@@ -74,6 +75,15 @@ def _probes(run: Context) -> None:
                 _ask_workers(run, release, probe)
             if balancer is not None and run.fleet.agents and probe.node_port == run.fleet.ingress.http:
                 _ask_balancer(run, balancer, release, probe)
+        _smoke(run, release)
+
+
+def _smoke(run: Context, release: Release) -> None:
+    """Ask as users do, if there is anything to ask."""
+    balancer = run.fleet.load_balancer
+    entry = f"http://{run.balancer_address}:{balancer.http}" if balancer and run.balancer_address else None
+    if release.smoke:
+        wait_until_well(release.smoke, entry, seconds=ANSWER_SECONDS, listener=run.listener)
 
 
 def _ask_workers(run: Context, release: Release, probe: HttpProbe) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from chart_servers import registry, repository, serving
-from standin_charts import SETTINGS, pack, write_chart
+from standin_charts import SETTINGS, WORKLOAD, pack, write_chart
 
 from koprogo_fleet.core.errors import ChartUnavailable, HelmError, InputError
 from koprogo_fleet.core.paths import CACHE_VARIABLE
 from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.charts import chart_of, digest_of
 from koprogo_fleet.helm.fetch import fetch
-from koprogo_fleet.helm.lint import lint
+from koprogo_fleet.helm.lint import Findings, lint
 from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.releases import load_releases
 from koprogo_fleet.workflows.charts import fetch_charts
@@ -125,7 +125,7 @@ def test_lint(archive: bytes, tmp_path: Path, tools: Tools) -> None:
     lines = ",\n".join(json.dumps({"namespace": "n", **release}) for release in releases)
     path.write_text(f'{{"releases": [\n{lines}\n]}}\n')
 
-    found = lint(path, load_releases(path), tools)
+    found = lint(path, load_releases(path), tools, "1.33")
 
     assert [(tmp_path / "more.yaml", 2), (path, 4)] == [(problem.file, problem.line) for problem in found.problems]
     assert 'knows no value "color"; did you mean "colour"?' in found.problems[0].message
@@ -133,4 +133,45 @@ def test_lint(archive: bytes, tmp_path: Path, tools: Tools) -> None:
     assert ["has no digest yet", "is not in"] == [
         next(text for text in ("has no digest yet", "is not in") if text in reason) for reason in found.unseen
     ]
-    assert ("good",) == found.rendered
+    assert ["good"] == [item.release for item in found.rendered]
+
+
+def test_lint_of_manifests(tmp_path: Path, tools: Tools) -> None:
+    """What breaks a rule and is not exempted is told, and what Kubernetes would refuse; so is an exemption that nothing needs."""
+    wrong = {**WORKLOAD, "spec": {**WORKLOAD["spec"], "replicsa": 2}}
+    write_chart(tmp_path, "loose", wrong)
+    path = tmp_path / "releases.yaml"
+
+    def looked(*rules: str) -> Findings:
+        reason = "nobody is to call this one"
+        exemptions = [{"rule": rule, "release": "loose", "object": "Deployment/*", "reason": reason} for rule in rules]
+        release = {"name": "loose", "namespace": "n", "chart": "loose"}
+        path.write_text(f'{{"releases": [{json.dumps(release)}],\n"exemptions": {json.dumps(exemptions)}}}\n')
+        return lint(path, load_releases(path), tools, "1.33")
+
+    (plain,) = looked().rendered
+    broken = [finding.rule.id for finding in plain.breaches]
+    found = looked(*broken, "not-privileged")
+    (exempted,) = found.rendered
+
+    assert "not-root" in broken
+    assert ['did you mean "replicas"?'] == [problem.message.rpartition("; ")[2] for problem in plain.refused]
+    assert ((), len(broken)) == (exempted.breaches, len(exempted.policy.exempted))
+    assert ['nothing needs the exemption of release "loose" from not-privileged any more'] == [
+        problem.message for problem in found.problems
+    ]
+    assert 2 == found.problems[0].line
+    assert not found.is_right
+
+
+def test_whose_schemas_nobody_knows(tmp_path: Path, tools: Tools) -> None:
+    """Without a release of Kubernetes the schemas are not asked: that is told, and is not right."""
+    write_chart(tmp_path, "plain", SETTINGS)
+    path = tmp_path / "releases.yaml"
+    path.write_text('{"releases": [{"name": "plain", "namespace": "n", "chart": "plain"}]}\n')
+
+    found = lint(path, load_releases(path), tools, None)
+
+    assert [()] == [item.breaches for item in found.rendered]
+    assert "--kubernetes" in found.unseen[0]
+    assert not found.is_right

@@ -53,6 +53,27 @@ def test_a_change_is_planned_deployed_and_done(fleet: Fleet, releases_file: str)
     assert after == revisions(fleet)
 
 
+def test_users_are_asked_for(fleet: Fleet, releases_file: str) -> None:
+    """Smoke tests go through the load balancer; a deployment that they do not find well goes back, and says what was wrong."""
+    path, before = fleet.inventory / "releases.yaml", revisions(fleet)
+    smoke = (
+        "    smoke: [{path: /health, contains: TEXT}]\n    values:\n      podAnnotations: {koprogo.io/test: smoke}\n"
+    )
+    changed = releases_file.replace("timeout: 300", "timeout: 20").replace("    values:\n", smoke)
+
+    path.write_text(changed.replace("TEXT", "wonderful"))
+    failed, asked = fleet.run("deploy"), fleet.run("releases", "smoke")
+    path.write_text(changed.replace("TEXT", "healthy"))
+    deployed, well = fleet.run("deploy"), fleet.run("releases", "smoke")
+
+    said = failed.stdout + failed.stderr
+    assert (1, 1) == (failed.returncode, asked.returncode), said
+    assert '"wonderful" is not in the answer' in said
+    assert "went back to revision" in said
+    assert (0, 0) == (deployed.returncode, well.returncode), deployed.stdout + deployed.stderr
+    assert len(before) < len(revisions(fleet))
+
+
 @pytest.mark.exhaustive
 def test_a_release_that_fails_goes_back(fleet: Fleet, releases_file: str) -> None:
     """An image that no node has: exit code 1, the reason is told, and the pods of the last good revision still answer."""

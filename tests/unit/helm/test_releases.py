@@ -85,6 +85,7 @@ def test_order(tmp_path: Path) -> None:
         (["name: a, namespace: n, chart: c, repository: http://charts.example.org"], "https://"),
         (["name: a, namespace: n, chart: c, digest: 'sha256:12'"], "64 hexadecimal digits"),
         ([f"name: a, namespace: n, chart: c, digest: 'sha256:{'a' * 64}'"], "has no digest"),
+        (["name: a, namespace: n, chart: c, smoke: [{status: 200}]"], "either url or path"),
     ],
 )
 def test_mistakes(releases: list[str], complaint: str, tmp_path: Path) -> None:
@@ -96,6 +97,23 @@ def test_mistakes(releases: list[str], complaint: str, tmp_path: Path) -> None:
 
     assert any(complaint in problem.message for problem in error.value.problems), str(error.value)
     assert all(problem.line is not None for problem in error.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("rule", "release", "complaint"),
+    [("not-rot", "a", 'did you mean "not-root"?'), ("not-root", "aa", 'release "aa", which is not in this file')],
+)
+def test_exemptions(rule: str, release: str, complaint: str, tmp_path: Path) -> None:
+    """An exemption is for a rule and a release that exist."""
+    path = written(tmp_path, "name: a, namespace: n, chart: c")
+    exemption = f"{{rule: {rule}, release: {release}, object: Deployment/a, reason: it mounts the disks}}"
+    path.write_text(f"{path.read_text()}exemptions:\n  - {exemption}\n")
+
+    with pytest.raises(FileProblems) as error:
+        load_releases(path)
+
+    assert [4] == [problem.line for problem in error.value.problems]
+    assert complaint in error.value.problems[0].message
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
