@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from koprogo_fleet.core.model import Model, Whole
+from koprogo_fleet.core.duration import Duration
+from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
 from koprogo_fleet.core.sections import Port, Text
+from koprogo_fleet.helm.smoke import SmokeTest
 
 _LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 OCI = "oci://"
@@ -45,6 +48,31 @@ class Proofs(Model):
     certificates: tuple[ObjectName, ...] = ()
 
 
+class BlueGreen(Model):
+    """
+    How a release changes its image when that goes by slots.
+
+    The slot that nobody is sent to any more stays for *keep*. *smoke* is asked inside the cluster: of the new slot's own
+    Service before the switch, and of the release's after it.
+    """
+
+    keep: Duration = timedelta(hours=1)
+    smoke: tuple[SmokeTest, ...] = (SmokeTest(path="/health"),)
+
+    @model_validator(mode="after")
+    def _asks_a_service(self) -> Self:
+        asked = (
+            (index, field) for index, test in enumerate(self.smoke) for field in ("url", "host") if getattr(test, field)
+        )
+        if found := [
+            Mistake(f"{field}: a slot is asked at its Service, which is known: write path alone", place, (place,))
+            for index, field in asked
+            for place in [("smoke", index, field)]
+        ]:
+            raise Mistakes(found)
+        return self
+
+
 class Overlay(Model):
     """What one environment has otherwise; what it leaves out is as everywhere."""
 
@@ -61,7 +89,8 @@ class Release(Model):
     elsewhere is pinned by *version* and *digest*; of a directory, *version* alone. *values* are merged over
     *values_files*, and those over the chart's own. They hold no secrets: *secrets* are the names of those Secrets of
     secrets.yaml that the chart is told of. The releases in *needs* come first. *crds* are the names of the
-    CustomResourceDefinitions that it brings. *timeout* is in seconds, for everything to become ready.
+    CustomResourceDefinitions that it brings. *timeout* is in seconds, for everything to become ready. *blue_green* is for
+    deployments that are asked to go by slots.
     """
 
     name: ReleaseName
@@ -85,6 +114,7 @@ class Release(Model):
     timeout: Whole = Field(default=300, ge=10, le=3600, description="a time from 10 to 3600 s", examples=[300])
     enabled: bool = Field(default=True, strict=True, description="true or false")
     probes: tuple[HttpProbe, ...] = ()
+    blue_green: BlueGreen | None = None
     environments: dict[str, Overlay] = Field(default_factory=dict, description="fields by environment")
 
     @property

@@ -11,6 +11,7 @@ from koprogo_fleet.core.events import ignore
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import STATE_VARIABLE, state_dir
+from koprogo_fleet.helm.blue_green import Images
 from koprogo_fleet.helm.charts import chart_of
 from koprogo_fleet.workflows.deploy import Place, Wanted, deploy, plan_deploy
 from koprogo_fleet.workflows.release_files import read_releases, with_images
@@ -45,7 +46,7 @@ def test_two_deployments_at_once(place: Place) -> None:
 def test_an_image_of_no_release(place: Place) -> None:
     """A tag for a release that is not there is refused before anything is reached, and the nearest one is named."""
     with pytest.raises(InputError, match='did you mean "koprogo-api"'):
-        plan_deploy(place, Wanted(images={"koprogo-ap": "1"}), ignore, Report())
+        plan_deploy(place, Wanted(images=Images({"koprogo-ap": "1"})), ignore, Report())
 
 
 def test_an_image_changes_one_value() -> None:
