@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from koprogo_fleet.core.duration import Duration
-from koprogo_fleet.core.model import Mistake, Mistakes, Model, Whole
+from koprogo_fleet.core.model import Model, Whole
 from koprogo_fleet.core.sections import Port, Text
-from koprogo_fleet.helm.smoke import SmokeTest
 
 _LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 OCI = "oci://"
@@ -48,6 +47,14 @@ class Proofs(Model):
     certificates: tuple[ObjectName, ...] = ()
 
 
+class SlotTest(Model):
+    """A question asked of a slot: what it must answer, as in a smoke test."""
+
+    path: UrlPath = "/health"
+    status: Whole = Field(default=200, ge=100, le=599, description="an HTTP status from 100 to 599")
+    contains: Text | None = Field(default=None, description="text that must be in the answer")
+
+
 class BlueGreen(Model):
     """
     How a release changes its image when that goes by slots.
@@ -57,20 +64,7 @@ class BlueGreen(Model):
     """
 
     keep: Duration = timedelta(hours=1)
-    smoke: tuple[SmokeTest, ...] = (SmokeTest(path="/health"),)
-
-    @model_validator(mode="after")
-    def _asks_a_service(self) -> Self:
-        asked = (
-            (index, field) for index, test in enumerate(self.smoke) for field in ("url", "host") if getattr(test, field)
-        )
-        if found := [
-            Mistake(f"{field}: a slot is asked at its Service, which is known: write path alone", place, (place,))
-            for index, field in asked
-            for place in [("smoke", index, field)]
-        ]:
-            raise Mistakes(found)
-        return self
+    smoke: tuple[SlotTest, ...] = (SlotTest(),)
 
 
 class Overlay(Model):

@@ -8,7 +8,7 @@ from typing import Any
 from koprogo_fleet.core.errors import KubernetesError
 from koprogo_fleet.helm.blue_green import ACTIVE, SLOT, slot_name
 from koprogo_fleet.helm.compare import objects
-from koprogo_fleet.helm.release import Release
+from koprogo_fleet.helm.release import Release, SlotTest
 from koprogo_fleet.helm.smoke import Answer, NoAnswer, SmokeTest, troubles
 from koprogo_fleet.kube.client import Cluster
 
@@ -37,7 +37,7 @@ def slot_troubles(cluster: Cluster, release: Release, manifest: str) -> str:
     return "; ".join(
         f"{service['metadata']['name']}{test.path}: {trouble}"
         for test in release.blue_green.smoke
-        for trouble in troubles(test, _ask(cluster, release.namespace, service, test))
+        for trouble in troubles(SmokeTest(**dict(test)), _ask(cluster, release.namespace, service, test))
     )
 
 
@@ -57,12 +57,10 @@ def _pods(subset: Mapping[str, Any]) -> list[str]:
     return [item["targetRef"]["name"] for item in subset.get("addresses") or () if "targetRef" in item]
 
 
-def _ask(cluster: Cluster, namespace: str, service: Mapping[str, Any], test: SmokeTest) -> Answer | NoAnswer:
+def _ask(cluster: Cluster, namespace: str, service: Mapping[str, Any], test: SlotTest) -> Answer | NoAnswer:
     port = service["spec"]["ports"][0]
     try:
-        said = cluster.service_says(
-            namespace, service["metadata"]["name"], port.get("name") or port["port"], test.address("")
-        )
+        said = cluster.service_says(namespace, service["metadata"]["name"], port.get("name") or port["port"], test.path)
     except KubernetesError as error:
         return NoAnswer(error.seen)
     return Answer(*said)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from koprogo_fleet.core.errors import FileProblems, InputError
+from koprogo_fleet.core.errors import InputError
 from koprogo_fleet.helm.blue_green import (
     AS_IT_IS,
     AT_REST,
@@ -185,7 +185,7 @@ def test_who_asks() -> None:
 
 
 def test_settings_are_written(tmp_path: Path) -> None:
-    """How long, and what is asked, is in releases.yaml; a question that goes elsewhere is a mistake with its line."""
+    """How long the old slot is kept, and what the new one is asked, is in releases.yaml."""
     path = tmp_path / "releases.yaml"
     text = "releases:\n- name: a\n  namespace: n\n  chart: c\n  blue_green:\n    keep: 2h\n    smoke:\n    - path: /ready\n"
     path.write_text(text)
@@ -193,7 +193,3 @@ def test_settings_are_written(tmp_path: Path) -> None:
 
     assert release.blue_green is not None
     assert (OLD, ["/ready"]) == (release.blue_green.keep, [test.path for test in release.blue_green.smoke])
-    path.write_text(text + "      host: api.koprogo.io\n")
-    with pytest.raises(FileProblems, match="host: a slot is asked at its Service") as error:
-        load_releases(path)
-    assert [9] == [problem.line for problem in error.value.problems]
