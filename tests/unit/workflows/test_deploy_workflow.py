@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ def test_an_image_changes_one_value() -> None:
     assert {key: value for key, value in before.values.items() if key != "image"} == {
         key: value for key, value in changed.values.items() if key != "image"
     }
+
+
+def test_slots_of_a_chart_that_has_none(place: Place, tmp_path: Path) -> None:
+    """Blue and green with a chart that was not made for them is refused before anything is reached."""
+    (tmp_path / "secrets.yaml").write_text("secrets: []\n")
+    (tmp_path / "releases.yaml").write_text("releases:\n- {name: a, namespace: n, chart: chart}\n")
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text("{apiVersion: v2, name: chart, version: 1.0.0}\n")
+    (tmp_path / "chart" / "values.yaml").write_text("image: {tag: '1'}\n")
+    wanted = Wanted(images=Images({"a": "2"}, blue_green=True))
+
+    with pytest.raises(InputError, match="the chart of a knows no value slot"):
+        plan_deploy(replace(place, directory=tmp_path), wanted, ignore, Report())
 
 
 def test_the_catalogue() -> None:
