@@ -86,6 +86,7 @@ class Api:
             "replicaCount": 1,
             "autoscaling": {"enabled": False},
             "terminationGracePeriodSeconds": 0,  # nobody would end them
+            **settings.pop("values", {}),
         }
         chart = Path(__file__).parents[3] / "charts" / "koprogo-api"
         written = {"name": "koprogo-api", "chart": str(chart), "values": values, "timeout": 20, **settings}
@@ -227,3 +228,17 @@ def test_stopped_before_the_switch(api: Api, events: list[Event], moment: str) -
     api.stack.engine = going_on
     assert {"koprogo-api-green", "koprogo-api"} == set(api.deploy("v2"))
     assert ("green", {"koprogo-api": "v1", "koprogo-api-green": "v2"}) == (api.active(), api.images())
+
+
+@pytest.mark.exhaustive
+def test_without_slots_again(api: Api) -> None:
+    """As the guide says: a person who writes the slot into the file gets pods of the release's own back, and the slot goes."""
+    api.deploy("v2")
+    api.deploy(blue_green={"keep": "0s"})
+
+    assert {"koprogo-api": "deployed"} == api.deploy(values={"activeSlot": "green"})
+    assert ("green", {"koprogo-api": "file", "koprogo-api-green": "v2"}) == (api.active(), api.images())
+    assert {"koprogo-api": "deployed"} == api.deploy(values={"activeSlot": ""})
+    assert "its own" == api.active()
+    assert {"koprogo-api": UNCHANGED, "koprogo-api-green": "removed"} == api.deploy(blue_green={"keep": "0s"})
+    assert {"koprogo-api": "file"} == api.images()
