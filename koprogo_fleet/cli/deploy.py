@@ -47,6 +47,14 @@ def deploy(
             help="The tag of this release's image in this run (image.tag); for each such release.",
         ),
     ] = None,
+    blue_green: Annotated[
+        bool,
+        typer.Option(
+            "--blue-green",
+            help="Bring these images up beside those that serve, ask them, and only then send to them; "
+            "back if they do not answer well there.",
+        ),
+    ] = False,
     as_json: Json = False,
     log_file: LogPath = None,
 ) -> None:
@@ -59,16 +67,22 @@ def deploy(
     Example: koprogo-fleet deploy --plan
 
     Example: koprogo-fleet deploy --only koprogo-api --image koprogo-api=1.4.2
+
+    Example: koprogo-fleet deploy --only koprogo-api --image koprogo-api=1.4.2 --blue-green
     """
+    if blue_green and not image:
+        raise typer.BadParameter("it is for the images that --image names: name one", param_hint="--blue-green")
     from koprogo_fleet.cli.opening import ending, run_view
     from koprogo_fleet.cli.scaffold import ensure_inventory
     from koprogo_fleet.core.loader import load_fleet
+    from koprogo_fleet.helm.blue_green import Images
     from koprogo_fleet.helm.graph import Selection
     from koprogo_fleet.workflows import deploy as workflow
     from koprogo_fleet.workflows.run import Report
     from koprogo_fleet.workflows.target import choose
 
-    wanted = workflow.Wanted(Selection(tuple(only or ()), start, until), dict(map(image_tag, image or ())))
+    images = Images(dict(map(image_tag, image or ())), blue_green)
+    wanted = workflow.Wanted(Selection(tuple(only or ()), start, until), images)
     choice = choose(target, environment)
     view, report = run_view(log_file, as_json=as_json), Report()
     view.target(choice.kind, choice.reason)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from koprogo_fleet.core.diff import Difference, Operation
 from koprogo_fleet.core.errors import (
     ChartUnavailable,
     HelmError,
@@ -19,6 +21,7 @@ from koprogo_fleet.core.errors import (
 from koprogo_fleet.core.events import Listener, Note
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.helm import deploy
+from koprogo_fleet.helm.blue_green import AS_IT_IS, Images, Slotted, api_peers, with_slots
 from koprogo_fleet.helm.charts import chart_of
 from koprogo_fleet.helm.client import Helm
 from koprogo_fleet.helm.explain import pod_troubles
@@ -26,13 +29,17 @@ from koprogo_fleet.helm.graph import EVERYTHING, Selection, State, selected, tur
 from koprogo_fleet.helm.look import Look, input_digest, keep_digest, look
 from koprogo_fleet.helm.outcome import Outcome
 from koprogo_fleet.helm.ready import missing, missing_secrets
-from koprogo_fleet.helm.records import DEPLOYED, key_of, manifests
+from koprogo_fleet.helm.records import DEPLOYED, NOT_KEPT, key_of, manifests
 from koprogo_fleet.helm.release import Release
+from koprogo_fleet.helm.slot_answers import slot_troubles
 from koprogo_fleet.helm.watch import Watch
 from koprogo_fleet.kube.client import Cluster
 
 PARALLEL = 4
 """Releases at once: each is a Helm, and a burst of images for the same nodes."""
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+"""The label of nodes with an API server."""
 
 Asked = Callable[[Release], str]
 """Says what a release does not answer from outside; nothing where all is well."""
@@ -62,33 +69,38 @@ class Engine:
     answers: Asked = lambda _release: ""
     parallel: int = PARALLEL
 
-    def plan(self, releases: Sequence[Release], selection: Selection = EVERYTHING) -> tuple[Outcome, ...]:
+    def plan(
+        self, releases: Sequence[Release], selection: Selection = EVERYTHING, images: Images = AS_IT_IS
+    ) -> tuple[Outcome, ...]:
         """
         Find what differs, and change nothing.
 
         Args:
             releases: the enabled ones, in order.
             selection: which of them.
+            images: the tags of images that are among their values by this run's wish, and how they come.
 
         Raises:
             InputError: the selection names none.
             KubernetesError: the cluster cannot be asked.
         """
-        names = selected(releases, selection)
-        run = _Run(self, look(self.cluster), self.cluster.version(), dry_run=True)
-        return run.all([release.model_copy(update={"needs": ()}) for release in releases if release.name in names])
+        run = self._run(releases, selection, images, dry_run=True)
+        about = [release for release in run.slotted.releases if release.name in run.slotted.names]
+        return run.all([release.model_copy(update={"needs": ()}) for release in about])
 
-    def apply(self, releases: Sequence[Release], selection: Selection = EVERYTHING) -> tuple[Outcome, ...]:
+    def apply(
+        self, releases: Sequence[Release], selection: Selection = EVERYTHING, images: Images = AS_IT_IS
+    ) -> tuple[Outcome, ...]:
         """
         Make every selected release as it should be; those that they need, and nobody selected, are proven ready alone.
 
         A release that fails holds what needs it, and nothing else. The arguments and errors are those of :meth:`plan`.
         """
-        names = selected(releases, selection)
-        needed = {need for release in releases if release.name in names for need in release.needs}
-        run = _Run(self, look(self.cluster), self.cluster.version(), dry_run=False)
+        run = self._run(releases, selection, images, dry_run=False)
+        names = run.slotted.names
+        needed = {need for release in run.slotted.releases if release.name in names for need in release.needs}
         run.proven_alone = frozenset(needed - names)
-        about = [release for release in releases if release.name in names | needed]
+        about = [release for release in run.slotted.releases if release.name in names | needed]
         return run.all(
             [
                 release.model_copy(update={"needs": ()}) if release.name in run.proven_alone else release
@@ -96,12 +108,21 @@ class Engine:
             ]
         )
 
+    def _run(self, releases: Sequence[Release], selection: Selection, images: Images, *, dry_run: bool) -> _Run:
+        names, seen = selected(releases, selection), look(self.cluster)
+        slotted = with_slots(releases, names, seen, images, datetime.now(UTC), self._peers)
+        return _Run(self, seen, self.cluster.version(), slotted, dry_run)
+
+    def _peers(self) -> Sequence[Mapping[str, object]]:
+        return api_peers(self.cluster.objects("v1", "Node", CONTROL_PLANE))
+
 
 @dataclass
 class _Run:
     engine: Engine
     look: Look
     kubernetes: str
+    slotted: Slotted
     dry_run: bool
     proven_alone: frozenset[str] = frozenset()
     states: dict[str, State] = field(default_factory=dict)
@@ -150,6 +171,8 @@ class _Run:
             if release.name in self.proven_alone:
                 self._prove(release, self.look.manifest(release))
                 return Outcome(release.name, State.UNCHANGED)
+            if release.name in self.slotted.removed:
+                return self._removed(release)
             return self._planned(release) if self.dry_run else self._applied(release)
         except ChartUnavailable as error:
             return Outcome(release.name, State.SKIPPED, reason=error.seen, error=error)
@@ -165,11 +188,22 @@ class _Run:
         found = deploy.plan(self.engine.helm, release, chart, self.kubernetes)
         return Outcome(release.name, State.DIFFERS if found else State.UNCHANGED, found)
 
+    def _removed(self, release: Release) -> Outcome:
+        found = (Difference(Operation.DELETE, f"release {release.name}"),)
+        if self.dry_run:
+            return Outcome(release.name, State.DIFFERS, found)
+        self.engine.allowed()
+        self.engine.helm.uninstall(release)
+        return Outcome(release.name, State.REMOVED, found)
+
     def _applied(self, release: Release) -> Outcome:
         chart = chart_of(release, self.engine.file)
         digest = input_digest(release, chart, self.kubernetes)
         if self.look.is_as_wanted(release, digest):
-            self._prove(release, self.look.manifest(release))
+            try:
+                self._prove(release, self.look.manifest(release))
+            except WaitTimeout as error:
+                raise self._switched_back(release, chart, error) from error
             return Outcome(release.name, State.UNCHANGED)
         self._wait(
             f"the Secrets of release {release.name}", release, lambda: missing_secrets(self.engine.cluster, release)
@@ -187,12 +221,20 @@ class _Run:
 
     def _undone(self, release: Release, error: WaitTimeout) -> HelmError:
         """Go back to what was deployed before this run: Helm holds a revision for good that was never proven."""
-        revision, _ = self.look.deployed.get(key_of(release), (0, ""))
+        revision = self.look.deployed.get(key_of(release), NOT_KEPT).revision
         seen = error.seen
         if revision:
             self.engine.helm.rollback(release, revision)
             seen = f"{seen}\nwent back to revision {revision}"
         return HelmError(seen, cause=error.cause, next_step=error.next_step)
+
+    def _switched_back(self, release: Release, chart: Path, error: WaitTimeout) -> KoprogoError:
+        """Send to the old slot again: an earlier run, which ended in the middle, has left it to this one to prove the new."""
+        back = self.slotted.back.get(release.name)
+        if back is None:
+            return error
+        deploy.apply(self.engine.helm, back, chart, self._watch(), input_digest(back, chart, self.kubernetes))
+        return HelmError(f"{error.seen}\nswitched back", cause=error.cause, next_step=error.next_step)
 
     def _prove(self, release: Release, manifest: str) -> None:
         """Wait until everything that dependants count on is seen."""
@@ -206,7 +248,11 @@ class _Run:
         self._wait(
             f"release {release.name} to be proven ready",
             release,
-            lambda: missing(engine.cluster, release, manifest) or engine.answers(release),
+            lambda: (
+                missing(engine.cluster, release, manifest)
+                or engine.answers(release)
+                or slot_troubles(engine.cluster, release, manifest)
+            ),
         )
 
     def _wait(self, condition: str, release: Release, look_at: Callable[[], str]) -> None:
@@ -231,8 +277,7 @@ class _Run:
 
     def _manifest(self, release: Release) -> str:
         secrets = self.engine.cluster.objects("v1", "Secret", f"{DEPLOYED},name={release.name}")
-        found: Mapping[tuple[str, str], tuple[int, str]] = manifests(secrets)
-        return found.get(key_of(release), (0, ""))[1]
+        return manifests(secrets).get(key_of(release), NOT_KEPT).manifest
 
     def _watch(self) -> Watch:
         return Watch(self.engine.listener, self.engine.stopping, self._troubles)

@@ -16,6 +16,7 @@ class State(StrEnum):
 
     UNCHANGED = "unchanged"
     DEPLOYED = "deployed"
+    REMOVED = "removed"
     DIFFERS = "differs"
     FAILED = "failed"
     HELD = "held"
@@ -23,7 +24,7 @@ class State(StrEnum):
     STOPPED = "stopped"
 
 
-GOOD = frozenset({State.UNCHANGED, State.DEPLOYED})
+GOOD = frozenset({State.UNCHANGED, State.DEPLOYED, State.REMOVED})
 """What lets dependants begin."""
 
 

@@ -14,7 +14,7 @@ from koprogo_fleet.helm.agreement import agrees
 from koprogo_fleet.helm.charts import content_digest
 from koprogo_fleet.helm.client import INPUT_LABEL
 from koprogo_fleet.helm.compare import objects
-from koprogo_fleet.helm.records import DEPLOYED, SELECTOR, Record, ReleaseKey, key_of, manifests, newest
+from koprogo_fleet.helm.records import DEPLOYED, NOT_KEPT, SELECTOR, Kept, Record, ReleaseKey, key_of, manifests, newest
 from koprogo_fleet.helm.release import Release
 from koprogo_fleet.kube.client import Cluster
 
@@ -37,17 +37,17 @@ class Look:
 
     Attributes:
         records: the newest revision of each release.
-        deployed: what is deployed of it: the revision, and the manifest.
+        deployed: what is deployed of it.
         live: the objects that Helm made, by API version, kind, namespace and name.
     """
 
     records: Mapping[ReleaseKey, Record]
-    deployed: Mapping[ReleaseKey, tuple[int, str]]
+    deployed: Mapping[ReleaseKey, Kept]
     live: Mapping[tuple[str, str, str, str], Mapping[str, Any]]
 
     def manifest(self, release: Release) -> str:
         """Return what is deployed of a release; nothing where nothing is."""
-        return self.deployed.get(key_of(release), (0, ""))[1]
+        return self.deployed.get(key_of(release), NOT_KEPT).manifest
 
     def is_installed(self, release: Release) -> bool:
         """Say whether Helm knows the release at all."""
@@ -58,7 +58,11 @@ class Look:
         record, deployed = self.records.get(key_of(release)), self.deployed.get(key_of(release))
         if record is None or deployed is None or record.status != _DONE:
             return False
-        return record.made_of == digest and record.revision == deployed[0] and self._agrees(release, deployed[1])
+        return (
+            record.made_of == digest
+            and record.revision == deployed.revision
+            and self._agrees(release, deployed.manifest)
+        )
 
     def _agrees(self, release: Release, manifest: str) -> bool:
         for key, item in objects(manifest).items():
@@ -93,8 +97,8 @@ def look(cluster: Cluster) -> Look:
         ) from error
     kinds = {
         (str(item["apiVersion"]), key.kind)
-        for _, manifest in deployed.values()
-        for key, item in objects(manifest).items()
+        for kept in deployed.values()
+        for key, item in objects(kept.manifest).items()
     }
     live = {
         (version, kind, item["metadata"].get("namespace", ""), item["metadata"]["name"]): item

@@ -7,7 +7,9 @@ import gzip
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from koprogo_fleet.helm.client import INPUT_LABEL
 from koprogo_fleet.helm.release import Release
@@ -27,12 +29,25 @@ class Record:
     Attributes:
         secret: the name of the Secret that holds it.
         made_of: the digest of what it was made of; empty where we did not make it, or it is a return to an older one.
+        begun: when it was begun, by the cluster's clock.
     """
 
     revision: int
     status: str
     secret: str
     made_of: str
+    begun: datetime
+
+
+class Kept(NamedTuple):
+    """What Helm keeps of a revision: its manifest, and the values that it was given beside the chart's own."""
+
+    revision: int
+    manifest: str
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
+NOT_KEPT = Kept(0, "")
 
 
 def key_of(release: Release) -> ReleaseKey:
@@ -51,16 +66,17 @@ def newest(secrets: Iterable[Mapping[str, Any]]) -> dict[ReleaseKey, Record]:
         digest, _, of_revision = labels.get(INPUT_LABEL, "").rpartition(".")
         if key not in found or found[key].revision < revision:
             made_of = digest if of_revision == str(revision) else ""
-            found[key] = Record(revision, labels.get("status", ""), metadata["name"], made_of)
+            begun = datetime.fromisoformat(metadata["creationTimestamp"])
+            found[key] = Record(revision, labels.get("status", ""), metadata["name"], made_of, begun)
     return found
 
 
-def manifests(secrets: Iterable[Mapping[str, Any]]) -> dict[ReleaseKey, tuple[int, str]]:
-    """Return the revision and the manifest that each of *secrets*, with what is in them, holds."""
-    found: dict[ReleaseKey, tuple[int, str]] = {}
+def manifests(secrets: Iterable[Mapping[str, Any]]) -> dict[ReleaseKey, Kept]:
+    """Return what each of *secrets*, with what is in them, holds."""
+    found: dict[ReleaseKey, Kept] = {}
     for secret in secrets:
         record = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
         key = (secret["metadata"]["namespace"], record["name"])
         if key not in found or found[key][0] < record["version"]:
-            found[key] = (int(record["version"]), record.get("manifest") or "")
+            found[key] = Kept(int(record["version"]), record.get("manifest") or "", record.get("config") or {})
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from koprogo_fleet.core.duration import Duration
 from koprogo_fleet.core.model import Model, Whole
 from koprogo_fleet.core.sections import Port, Text
 from koprogo_fleet.helm.smoke import SmokeTest
@@ -46,6 +48,26 @@ class Proofs(Model):
     certificates: tuple[ObjectName, ...] = ()
 
 
+class SlotTest(Model):
+    """A question asked of a slot: what it must answer, as in a smoke test."""
+
+    path: UrlPath = "/health"
+    status: Whole = Field(default=200, ge=100, le=599, description="an HTTP status from 100 to 599")
+    contains: Text | None = Field(default=None, description="text that must be in the answer")
+
+
+class BlueGreen(Model):
+    """
+    How a release changes its image when that goes by slots.
+
+    The slot that nobody is sent to any more stays for *keep*. *smoke* is asked inside the cluster: of the new slot's own
+    Service before the switch, and of the release's after it.
+    """
+
+    keep: Duration = timedelta(hours=1)
+    smoke: tuple[SlotTest, ...] = (SlotTest(),)
+
+
 class Overlay(Model):
     """What one environment has otherwise; what it leaves out is as everywhere."""
 
@@ -63,7 +85,7 @@ class Release(Model):
     *values_files*, and those over the chart's own. They hold no secrets: *secrets* are the names of those Secrets of
     secrets.yaml that the chart is told of. The releases in *needs* come first. *crds* are the names of the
     CustomResourceDefinitions that it brings. *timeout* is in seconds, for everything to become ready. *smoke* is asked
-    as users ask, through the load balancer.
+    as users ask, through the load balancer. *blue_green* is for deployments that are asked to go by slots.
     """
 
     name: ReleaseName
@@ -88,6 +110,7 @@ class Release(Model):
     enabled: bool = Field(default=True, strict=True, description="true or false")
     probes: tuple[HttpProbe, ...] = ()
     smoke: tuple[SmokeTest, ...] = ()
+    blue_green: BlueGreen | None = None
     environments: dict[str, Overlay] = Field(default_factory=dict, description="fields by environment")
 
     @property

@@ -433,6 +433,25 @@ class Cluster:
 
         return self._call(f"ask Service {namespace}/{name} on port {port}", once)
 
+    def service_says(
+        self, namespace: str, service: str, port: int | str, path: str
+    ) -> tuple[int, Mapping[str, str], str]:
+        """
+        Ask what is behind a Service over HTTP once, through the API server; return status, headers and text of the answer.
+
+        The names of the headers are in lower case. *path* begins with a slash.
+
+        Raises:
+            KubernetesError: there is no such Service, or nobody behind it answers.
+        """
+        try:
+            answer = self._http.get(f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{path}")
+            if answer.is_error and _is_of_the_api_server(answer):
+                answer.raise_for_status()
+        except httpx2.HTTPError as error:
+            raise explained(error, self.server, f"ask Service {namespace}/{service} on port {port}") from error
+        return answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.text
+
     def _list_path(self, api_version: str, kind: str, labels: str) -> str | None:
         resource = self._kinds.find(api_version, kind)
         if resource is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from koprogo_fleet.core.duration import Duration
 from koprogo_fleet.core.model import Model
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.secrets.seal import Scope
@@ -32,21 +32,6 @@ VaultPath = Annotated[
 
 SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]
 """What Kubernetes calls the types of Secrets that it looks into itself; it never lets one become another."""
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(written: object) -> object:
-    if isinstance(written, str) and (found := re.fullmatch(r"(\d+)([smhd])", written)):
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
-    if isinstance(written, timedelta):
-        return written
-    raise ValueError("expected a number with a unit: 30s, 15m, 12h or 90d")
-
-
-Duration = Annotated[
-    timedelta, BeforeValidator(_duration), Field(description="a number with a unit: 30s, 15m, 12h or 90d")
-]
 
 Values = Mapping[str, Secret]
 """The fields of one secret: most kinds have one, a certificate has three."""

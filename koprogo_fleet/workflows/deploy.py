@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from koprogo_fleet.core.events import Listener
@@ -13,10 +13,13 @@ from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import state_dir
 from koprogo_fleet.helm.binary import find_tools
+from koprogo_fleet.helm.blue_green import AS_IT_IS, Images, refuse_without_slots
+from koprogo_fleet.helm.charts import chart_of, chart_yaml
 from koprogo_fleet.helm.client import Helm
 from koprogo_fleet.helm.engine import Asked, Engine
 from koprogo_fleet.helm.graph import EVERYTHING, Selection
 from koprogo_fleet.helm.outcome import Outcome, conclude
+from koprogo_fleet.helm.release import Release
 from koprogo_fleet.kube.client import Cluster
 from koprogo_fleet.runner.interrupt import interruptible
 from koprogo_fleet.workflows.access import api_tunnel
@@ -45,7 +48,7 @@ class Wanted:
     """What a person asks of a deployment: which releases, and which tags of images instead of the file's."""
 
     selection: Selection = EVERYTHING
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: Images = AS_IT_IS
 
 
 def plan_deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> tuple[Outcome, ...]:
@@ -57,9 +60,9 @@ def plan_deploy(place: Place, wanted: Wanted, listener: Listener, report: Report
         NotConverged: a release cannot be planned, or its chart cannot be had.
         KoprogoError: the cluster cannot be reached.
     """
-    releases = with_images(read_releases(place.directory).in_order, wanted.images)
+    releases = _releases(place, wanted)
     with _engine(place, lambda _release: "", listener) as engine:
-        return _concluded(report, engine.plan(releases, wanted.selection))
+        return _concluded(report, engine.plan(releases, wanted.selection, wanted.images))
 
 
 def deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> tuple[Outcome, ...]:
@@ -72,7 +75,7 @@ def deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> 
         NotConverged: a release failed, was held back, or has no chart; the others are as they should be.
         Interrupted: a person stopped it; running it again goes on from there.
     """
-    releases = with_images(read_releases(place.directory).in_order, wanted.images)
+    releases = _releases(place, wanted)
     state = state_dir(place.fleet.name)
     users = asked_by_users(way_in(place.fleet, place.choice, releases, listener))
     with (
@@ -81,7 +84,17 @@ def deploy(place: Place, wanted: Wanted, listener: Listener, report: Report) -> 
         _engine(place, users, listener) as engine,
         journal.step("releases"),
     ):
-        return _concluded(report, engine.apply(releases, wanted.selection))
+        return _concluded(report, engine.apply(releases, wanted.selection, wanted.images))
+
+
+def _releases(place: Place, wanted: Wanted) -> tuple[Release, ...]:
+    releases = with_images(read_releases(place.directory).in_order, wanted.images.tags)
+    if wanted.images.blue_green:
+        for release in releases:
+            if release.name in wanted.images.tags:
+                chart = chart_of(release, place.directory / FILE_NAME)
+                refuse_without_slots(release, releases, chart_yaml(chart, "values.yaml"))
+    return releases
 
 
 def _concluded(report: Report, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:

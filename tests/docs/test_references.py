@@ -70,6 +70,8 @@ def shown(info: FieldInfo) -> str | None:
         return "required"
     if default is None or default in ((), {}, "", timedelta(0)):
         return None
+    if isinstance(default, timedelta):
+        return f"`{default // timedelta(hours=1)}h`"
     values = default if isinstance(default, tuple) else (default,)
     return ", ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in values)
 

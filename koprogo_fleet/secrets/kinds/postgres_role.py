@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from koprogo_fleet import postgres
+from koprogo_fleet.core.duration import Duration
 from koprogo_fleet.core.errors import InputError, PostgresError, PostgresRefused, ProofFailed
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.model import Model, Whole
@@ -17,7 +18,7 @@ from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.core.wait import NotYet, wait_for
 from koprogo_fleet.secrets.kinds.kind import Change, Origin, Tools
 from koprogo_fleet.secrets.kinds.random_password import random_password
-from koprogo_fleet.secrets.spec import DataKey, Duration, SecretSpec, Values, VaultPath
+from koprogo_fleet.secrets.spec import DataKey, SecretSpec, Values, VaultPath
 from koprogo_fleet.vault import Vault
 
 USERNAME, PASSWORD, HOST, PORT, DATABASE, URL = FIELDS = ("username", "password", "host", "port", "dbname", "url")

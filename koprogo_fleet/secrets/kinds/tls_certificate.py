@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from cryptography import x509
 from pydantic import Field
 
+from koprogo_fleet.core.duration import Duration
 from koprogo_fleet.core.errors import ProofFailed
 from koprogo_fleet.core.events import Note
 from koprogo_fleet.core.secret import Secret
@@ -22,7 +23,7 @@ from koprogo_fleet.secrets.kinds.kind import Change, Origin, Tools
 from koprogo_fleet.secrets.kinds.lent import authority
 from koprogo_fleet.secrets.kinds.lifetime import Lifetime
 from koprogo_fleet.secrets.kinds.quiet import Quiet
-from koprogo_fleet.secrets.spec import Duration, SecretSpec, SecretType, Target, Values, VaultPath
+from koprogo_fleet.secrets.spec import SecretSpec, SecretType, Target, Values, VaultPath
 
 CERTIFICATE, PRIVATE_KEY, CA = "certificate", "private-key", "ca"
 _KEYS = {CERTIFICATE: "tls.crt", PRIVATE_KEY: "tls.key", CA: "ca.crt"}

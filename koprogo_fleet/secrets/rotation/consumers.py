@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from koprogo_fleet.core.errors import KubernetesError, ProofFailed, WaitTimeout
@@ -12,6 +12,9 @@ from koprogo_fleet.kube import Cluster, PodStatus, pod_status
 from koprogo_fleet.secrets.spec import Consumer, SecretSpec
 
 APPS = "apps/v1"
+SLOT = "koprogo.io/slot"
+"""Of a workload that a deployment by slots has made beside a consumer, as the chart koprogo-api labels it."""
+SLOTS = ("blue", "green")
 ANNOTATION = "secret.fleet.koprogo.io/{name}"
 """Of a pod template, and so of each pod that was made from it: the version in Vault that the secret had then."""
 
@@ -21,6 +24,7 @@ def roll(cluster: Cluster, spec: SecretSpec, version: int, listener: Listener = 
     Have the consumers of *spec* make their pods anew, in order, and prove that all that are ready have *version*.
 
     The Secret must hold that version: a pod reads it when it is made. A consumer that has been rolled is only proven.
+    Its slots are consumers, too, as soon as a pod of them is available.
 
     Args:
         cluster: where they are.
@@ -32,7 +36,7 @@ def roll(cluster: Cluster, spec: SecretSpec, version: int, listener: Listener = 
         ProofFailed: a consumer is not there, or does not come up in its seconds; tells why not.
         KubernetesError: the cluster does not answer.
     """
-    for consumer in spec.consumers:
+    for consumer in (workload for named in spec.consumers for workload in _with_slots(cluster, named)):
         annotation = ANNOTATION.format(name=spec.name)
         workload = _workload(cluster, consumer)
         if _template_annotations(workload).get(annotation) != str(version):
@@ -40,6 +44,15 @@ def roll(cluster: Cluster, spec: SecretSpec, version: int, listener: Listener = 
             cluster.merge(APPS, consumer.kind, consumer.name, consumer.namespace, patch)
         _prove(cluster, consumer, annotation, str(version), listener)
         listener(Note(f"{consumer} runs with {spec.name} of version {version}"))
+
+
+def _with_slots(cluster: Cluster, consumer: Consumer) -> Iterator[Consumer]:
+    yield consumer
+    for found in cluster.all_of(APPS, consumer.kind, consumer.namespace, {SLOT: SLOTS}):
+        name = found["metadata"]["name"]
+        is_slot = name == f"{consumer.name}-{found['metadata']['labels'][SLOT]}"
+        if is_slot and found.get("status", {}).get("availableReplicas"):
+            yield consumer.model_copy(update={"name": name})
 
 
 def _workload(cluster: Cluster, consumer: Consumer) -> Mapping[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from release_stack import Stack
 
+from koprogo_fleet.core.events import Event
 from koprogo_fleet.helm.binary import Tools, find_tools
+from koprogo_fleet.helm.client import Helm
+from koprogo_fleet.helm.engine import Engine
 from koprogo_fleet.helm.release import Release
+from koprogo_fleet.kube.client import Cluster
 
 CHARTS = Path(__file__).parents[3] / "charts"
 
@@ -35,3 +41,23 @@ def release(request: pytest.FixtureRequest) -> Release:
         values={"image": {"tag": "lab"}, "ingress": {"enabled": False}},
         timeout=10,
     )
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    """Return what is told."""
+    return []
+
+
+@pytest.fixture
+def stack(
+    request: pytest.FixtureRequest, tools: Tools, kubernetes: Path, tmp_path: Path, events: list[Event]
+) -> Iterator[Stack]:
+    """Return a stack that is not deployed, and is gone after the test."""
+    namespace = request.function.__name__.removeprefix("test_").replace("_", "-")[:40]
+    with Cluster.from_file(kubernetes) as cluster:
+        engine = Engine(Helm(tools, kubernetes), cluster, tmp_path / "releases.yaml", events.append)
+        stack = Stack(tmp_path, namespace, engine, tools, kubernetes)
+        yield stack
+        for name in {record.partition(".v1.")[2].rpartition(".")[0] for record in stack.revisions()}:
+            engine.helm.uninstall(Release(name=name, namespace=namespace, chart="-", timeout=10))

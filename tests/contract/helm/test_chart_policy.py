@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from koprogo_fleet.helm.binary import Tools
+from koprogo_fleet.helm.blue_green import AT_REST, api_peers
 from koprogo_fleet.helm.charts import chart_directory
 from koprogo_fleet.helm.policy import check, manifests_of
 from koprogo_fleet.helm.process import run
@@ -19,6 +20,11 @@ from koprogo_fleet.helm.releases import load_releases
 from koprogo_fleet.helm.schemas import schema_problems
 
 LAB = Path(__file__).parents[3] / "inventory" / "lab" / "releases.yaml"
+
+CONTROL_PLANE = {
+    "spec": {"podCIDRs": ["10.42.0.0/24"]},
+    "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]},
+}
 
 BLOCK = r"\n(?: {12}.*\n)+"
 
@@ -68,8 +74,9 @@ def broken(text: str) -> set[str]:
         {"ingress": {"enabled": False}},
         {"autoscaling": {"enabled": False}},
         {"tests": {"enabled": True}, "networkPolicy": {"wholeNamespace": True}},
-        {"slot": "green"},
+        {"slot": "green", "networkPolicy": {"alsoFrom": api_peers([CONTROL_PLANE])}},
         {"activeSlot": "green"},
+        {"activeSlot": "green", **AT_REST},
     ],
     ids=str,
 )

@@ -6,130 +6,20 @@ Nothing runs pods here; where one has to become ready, the test reports it as a 
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from breakable_api import breakable
+from release_stack import Stack, kubelet, states
 from standin_charts import PASSWORD, SETTINGS, WORKLOAD, custom_kind, of_kind, service, webhook, write_chart
 
 from koprogo_fleet.core.errors import Interrupted, NotConverged
 from koprogo_fleet.core.events import Event, Waiting
 from koprogo_fleet.helm.binary import Tools
 from koprogo_fleet.helm.client import Helm
-from koprogo_fleet.helm.engine import Engine
-from koprogo_fleet.helm.graph import Selection
-from koprogo_fleet.helm.outcome import Outcome, conclude
-from koprogo_fleet.helm.process import run
-from koprogo_fleet.helm.release import Release
-from koprogo_fleet.helm.releases import load_releases
+from koprogo_fleet.helm.outcome import conclude
 from koprogo_fleet.kube.client import Cluster
-
-
-@dataclass
-class Stack:
-    """A releases.yaml with its charts, in a namespace of its own, and the engine for it."""
-
-    folder: Path
-    namespace: str
-    engine: Engine
-    tools: Tools
-    kubeconfig: Path
-
-    def releases(self, *written: dict[str, Any]) -> tuple[Release, ...]:
-        """Write the file, and read it as a deployment does; deadlines are a test's, not a person's."""
-        filled = [{"namespace": self.namespace, "chart": item["name"], **item} for item in written]
-        self.engine.file.write_text(json.dumps({"releases": filled}))
-        found = load_releases(self.engine.file).in_order
-        return tuple(
-            release.model_copy(update={"timeout": 4}) if release.timeout == 10 else release for release in found
-        )
-
-    def apply(self, releases: Sequence[Release], **selection: Any) -> dict[str, Outcome]:
-        """Deploy, and return how each release ended."""
-        return {outcome.name: outcome for outcome in self.engine.apply(releases, Selection(**selection))}
-
-    def plan(self, releases: Sequence[Release]) -> dict[str, list[str]]:
-        """Return what differs, by release."""
-        return {
-            outcome.name: [str(difference) for difference in outcome.differences]
-            for outcome in self.engine.plan(releases)
-        }
-
-    def revisions(self) -> list[str]:
-        """Return the names of Helm's records in the namespace: one for each revision."""
-        found = self.engine.cluster.metadata("v1", "Secret", "owner=helm")
-        return sorted(item["metadata"]["name"] for item in found if item["metadata"]["namespace"] == self.namespace)
-
-    def kubectl(self, *arguments: str) -> str:
-        """Do something by hand."""
-        place = ["--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace]
-        ended = run(self.tools.kubectl, [*arguments, *place], timeout=60)
-        assert ended.exit_status == 0, ended.stderr
-        return ended.stdout
-
-    def report_ready(self, pod: str) -> None:
-        """Say of a pod what a kubelet says of one that runs and is ready."""
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        status = {
-            "phase": "Running",
-            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now}],
-            "podIP": "10.42.0.9",
-        }
-        self.kubectl("patch", "pod", pod, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
-
-
-@pytest.fixture
-def events() -> list[Event]:
-    """Return what is told."""
-    return []
-
-
-@pytest.fixture
-def stack(
-    request: pytest.FixtureRequest, tools: Tools, kubernetes: Path, tmp_path: Path, events: list[Event]
-) -> Iterator[Stack]:
-    """Return a stack that is not deployed, and is gone after the test."""
-    namespace = request.function.__name__.removeprefix("test_").replace("_", "-")[:40]
-    with Cluster.from_file(kubernetes) as cluster:
-        engine = Engine(Helm(tools, kubernetes), cluster, tmp_path / "releases.yaml", events.append)
-        stack = Stack(tmp_path, namespace, engine, tools, kubernetes)
-        yield stack
-        for name in {record.partition(".v1.")[2].rpartition(".")[0] for record in stack.revisions()}:
-            engine.helm.uninstall(Release(name=name, namespace=namespace, chart="-", timeout=10))
-
-
-@contextmanager
-def kubelet(stack: Stack, may: Callable[[], bool] = lambda: True) -> Iterator[list[str]]:
-    """Report every pod of the namespace as ready, once it *may*; yield the ConfigMaps that were there at the first one."""
-    ended = threading.Event()
-    there: list[str] = []
-
-    def work() -> None:
-        while not ended.wait(0.3):
-            for pod in json.loads(stack.kubectl("get", "pods", "-o", "json"))["items"]:
-                if pod["status"].get("phase") == "Pending" and may():
-                    there.append(stack.kubectl("get", "configmaps", "-o", "name"))
-                    stack.report_ready(pod["metadata"]["name"])
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield there
-    finally:
-        ended.set()
-        thread.join()
-
-
-def states(outcomes: dict[str, Outcome]) -> dict[str, str]:
-    """Return how each release ended, in a word."""
-    return {name: str(outcome.state) for name, outcome in outcomes.items()}
 
 
 def test_a_stack_comes_in_order_and_once(stack: Stack) -> None:

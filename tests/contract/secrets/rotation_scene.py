@@ -44,13 +44,14 @@ def secret_of(namespace: str) -> SecretSpec:
     )
 
 
-def deployment(namespace: str) -> dict[str, object]:
-    """Return that Deployment."""
-    labels = {"app": "api"}
+def deployment(namespace: str, slot: str = "") -> dict[str, object]:
+    """Return that Deployment, or a slot of it."""
+    name = f"api-{slot}" if slot else "api"
+    labels = {"app": name, **({"koprogo.io/slot": slot} if slot else {})}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"namespace": namespace, "name": "api"},
+        "metadata": {"namespace": namespace, "name": name, "labels": labels},
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": labels},

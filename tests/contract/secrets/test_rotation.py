@@ -45,9 +45,9 @@ def scene(vault: Vault, cluster: Cluster, namespace: str, pods: PodKeeper) -> Sc
     return scene
 
 
-def up(scene: Scene) -> None:
+def up(scene: Scene, name: str = "api") -> None:
     """Raise NotYet while the consumer is not up."""
-    complete, seen = scene.cluster.rollout_complete(scene.namespace, "api")
+    complete, seen = scene.cluster.rollout_complete(scene.namespace, name)
     if not complete:
         raise NotYet(seen)
 
@@ -80,6 +80,17 @@ def test_a_rotation_reaches_the_consumer(scene: Scene, pods: PodKeeper) -> None:
     shown = f"{told} {outcome} {found}"
     assert before not in shown
     assert scene.in_vault not in shown
+
+
+def test_slots_of_a_consumer_are_rolled_with_it(scene: Scene, pods: PodKeeper) -> None:
+    """What a deployment by slots has put beside a consumer gets the new value as well, though nobody names it."""
+    scene.cluster.apply(deployment(scene.namespace, "green"))
+    wait_for("the slot", lambda: up(scene, "api-green"), seconds=30, interval=0.2)
+
+    scene.engine().rotate(scene.spec)
+
+    assert 2 == len(scene.cluster.all_of("v1", "Pod", scene.namespace))
+    assert_in_force(scene, pods)
 
 
 def test_a_consumer_that_does_not_come_up_brings_the_former_value_back(scene: Scene, pods: PodKeeper) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab_fleet import Fleet
@@ -87,3 +88,43 @@ def test_a_release_that_fails_goes_back(fleet: Fleet, releases_file: str) -> Non
     assert "200" == fleet.on(
         "koprogo-cp-1", "curl -sf --max-time 5 -o /dev/null -w %{http_code} http://10.0.0.21:30080/health"
     )
+
+
+HEALTH = "http://10.0.0.21:30080/health"
+SECOND = """
+k3s ctr images tag --force docker.io/library/koprogo-api:lab docker.io/library/koprogo-api:second
+"""
+ASKING = f"""
+rm -f /run/asked-enough
+while [ ! -e /run/asked-enough ]; do
+    curl -s --max-time 5 -o /dev/null -w '%{{http_code}}\\n' {HEALTH} || true
+    sleep 0.1
+done
+"""
+KEPT_NO_LONGER = "    blue_green: {keep: 0s}\n"
+
+
+@pytest.mark.exhaustive
+def test_slots_change_while_users_ask(fleet: Fleet, releases_file: str) -> None:
+    """A second image comes by slots, and goes again as the guide says: every question of a user is answered meanwhile."""
+    path = fleet.inventory / "releases.yaml"
+    for node in ("koprogo-worker-1", "koprogo-worker-2", "koprogo-worker-3"):
+        fleet.on(node, SECOND)
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(fleet.on, "koprogo-cp-1", ASKING, timeout=900)
+        try:
+            fleet.events("deploy", "--image", "koprogo-api=second", "--blue-green")
+            serving = fleet.kubectl("get", "service", "koprogo-api", "-n", "koprogo", "-o", "jsonpath={.spec.selector}")
+            after = fleet.summary("deploy", "--plan")
+            for active in ("green", '""'):
+                path.write_text(releases_file.replace("    values:\n", f"    values:\n      activeSlot: {active}\n"))
+                fleet.events("deploy")
+        finally:
+            fleet.on("koprogo-cp-1", "touch /run/asked-enough")
+    path.write_text(releases_file.replace("    probes:", f"{KEPT_NO_LONGER}    probes:"))
+    fleet.events("deploy")
+
+    assert '"koprogo.io/slot":"green"' in serving
+    assert 0 == after["changed"]
+    assert {"200"} == set(answers.result().split())
+    assert "green" not in fleet.kubectl("get", "deployments", "-n", "koprogo", "-o", "name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from koprogo_fleet.core.events import ignore
 from koprogo_fleet.core.loader import load_fleet
 from koprogo_fleet.core.lock import exclusive
 from koprogo_fleet.core.paths import STATE_VARIABLE, state_dir
+from koprogo_fleet.helm.blue_green import Images
 from koprogo_fleet.helm.charts import chart_of
 from koprogo_fleet.workflows.deploy import Place, Wanted, deploy, plan_deploy
 from koprogo_fleet.workflows.release_files import read_releases, with_images
@@ -45,7 +47,7 @@ def test_two_deployments_at_once(place: Place) -> None:
 def test_an_image_of_no_release(place: Place) -> None:
     """A tag for a release that is not there is refused before anything is reached, and the nearest one is named."""
     with pytest.raises(InputError, match='did you mean "koprogo-api"'):
-        plan_deploy(place, Wanted(images={"koprogo-ap": "1"}), ignore, Report())
+        plan_deploy(place, Wanted(images=Images({"koprogo-ap": "1"})), ignore, Report())
 
 
 def test_an_image_changes_one_value() -> None:
@@ -58,6 +60,19 @@ def test_an_image_changes_one_value() -> None:
     assert {key: value for key, value in before.values.items() if key != "image"} == {
         key: value for key, value in changed.values.items() if key != "image"
     }
+
+
+def test_slots_of_a_chart_that_has_none(place: Place, tmp_path: Path) -> None:
+    """Blue and green with a chart that was not made for them is refused before anything is reached."""
+    (tmp_path / "secrets.yaml").write_text("secrets: []\n")
+    (tmp_path / "releases.yaml").write_text("releases:\n- {name: a, namespace: n, chart: chart}\n")
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text("{apiVersion: v2, name: chart, version: 1.0.0}\n")
+    (tmp_path / "chart" / "values.yaml").write_text("image: {tag: '1'}\n")
+    wanted = Wanted(images=Images({"a": "2"}, blue_green=True))
+
+    with pytest.raises(InputError, match="the chart of a knows no value slot"):
+        plan_deploy(replace(place, directory=tmp_path), wanted, ignore, Report())
 
 
 def test_the_catalogue() -> None:
