@@ -35,6 +35,12 @@ class ToCluster:
     seconds: float = push.SECONDS
     files: SealedFiles | None = None
 
+    def file(self, spec: SecretSpec) -> None:
+        """Seal as :meth:`push`, into the files alone, and commit them; nothing where there are none."""
+        if self.files is not None:
+            wanted, in_vault = self._wanted(spec)
+            push.file(wanted, in_vault, self.cluster, self.files, listener=self.listener, seconds=self.seconds)
+
     def push(self, spec: SecretSpec) -> None:
         """
         Seal every Secret of which a value is at the path of *spec*, where it differs; prove that each holds it.

@@ -40,5 +40,6 @@ def engine_of(
     }
     tools = Tools(lambda: session, lambda: cluster, run.listener, services)
     delivery = ToCluster(specs, run.vault, cluster, run.listener, files=files)
-    engine = Engine(run.vault, run.fleet.vault.folder, delivery, tools, command, run.listener)
+    file = delivery.file if files else None
+    engine = Engine(run.vault, run.fleet.vault.folder, delivery, tools, command, run.listener, file=file)
     return engine if run.journal is None else engine.journaled(run.journal.step)

@@ -14,6 +14,7 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_model
 from koprogo_fleet.core.wording import did_you_mean
 from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.secrets.bundle import bundles
 from koprogo_fleet.secrets.files import SealedFiles, sealed_files
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.secrets.rotation.engine import Engine
@@ -63,6 +64,16 @@ class SecretsRun:
     def kept(self, specs: Sequence[SecretSpec]) -> tuple[Kept, ...]:
         """Return what Vault shows of *specs* now."""
         return kept(specs, self.vault, self.place.fleet.vault.folder, datetime.now(tz=UTC))
+
+    def check_files(self) -> None:
+        """
+        Check that the files in git can be written and committed, where there are any.
+
+        Raises:
+            GitError: a person has changed one of them, or a merge or the like is in progress.
+        """
+        if self.files is not None:
+            self.files.check(bundle.secret for bundle in bundles(self.specs))
 
 
 def read_secrets(directory: Path) -> SecretsFile:
@@ -122,6 +133,7 @@ def changing_secrets(place: Place, command: str) -> Generator[SecretsRun]:
         ) as run,
         _opened(place, written, run, command) as opened,
     ):
+        opened.check_files()
         yield opened
 
 
