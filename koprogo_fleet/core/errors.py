@@ -42,6 +42,11 @@ Every error that a user of koprogo_fleet can meet.
     │   └── PostgresUnavailable       no answer, or it is starting, full or going down (temporary)
     ├── KubernetesError               the API server refused, or cannot be reached
     ├── PrometheusError               Prometheus refused a query, or cannot be reached
+    ├── GitError                      git ended with an exit status other than 0, or not at all
+    │   ├── NotAWorkTree              the directory is in no git work tree that we may use
+    │   ├── GitUnfinished             a merge, rebase or the like is in progress
+    │   ├── UncommittedChanges        a person has changed a file that is ours, and not committed it
+    │   └── CommitRefused             a hook, or git itself, did not take a commit
     └── HelmError                     helm ended with an exit status other than 0
         └── ChartUnavailable          the chart of a release is not on this machine
 
@@ -362,6 +367,26 @@ class KubernetesError(KoprogoError):
 
 class PrometheusError(KoprogoError):
     """Prometheus refused a query, or cannot be reached."""
+
+
+class GitError(KoprogoError):
+    """Git ended with an exit status other than 0, or did not end in time."""
+
+
+class NotAWorkTree(GitError):
+    """A directory is in no git work tree, or in one that git does not let us use."""
+
+
+class GitUnfinished(GitError):
+    """A merge, a rebase or the like is in progress: a commit would become a part of it."""
+
+
+class UncommittedChanges(GitError):
+    """A person has changed a file that is written by us, and not committed it: it is not overwritten."""
+
+
+class CommitRefused(GitError):
+    """A hook, or git itself, did not take a commit; nothing of it is in the history."""
 
 
 class HelmError(KoprogoError):

@@ -46,6 +46,11 @@ class Bundle:
         return f"{self.namespace}/{self.name}"
 
     @property
+    def secret(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Where in Vault its values are, in order."""
         return tuple(sorted({entry.spec.vault.path for entry in self.entries}))
@@ -86,14 +91,23 @@ class Bundle:
             left: what the live Secret holds beside, which nobody here asked for: it stays.
             sealed_before: the sealed form of keys that the SealedSecret has: those of *left* are taken over as they are.
         """
-        annotations = {
-            VERSION_ANNOTATION: self.versions(in_vault),
-            KEY_ANNOTATION: certificate_fingerprint(certificate_pem),
-        }
-        if self.scope is not Scope.STRICT:
-            annotations[SCOPE_ANNOTATION.format(scope=self.scope)] = "true"
         taken_over = {key: sealed_before[key] for key in left if key in sealed_before}
         to_seal = {**{key: value for key, value in left.items() if key not in taken_over}, **self.values(in_vault)}
+        return self.assembled(
+            taken_over
+            | {
+                key: seal(value, certificate_pem, self.namespace, self.name, self.scope)
+                for key, value in to_seal.items()
+            },
+            self.versions(in_vault),
+            certificate_fingerprint(certificate_pem),
+        )
+
+    def assembled(self, encrypted: Mapping[str, str], versions: str, fingerprint: str) -> dict[str, Any]:
+        """Return the SealedSecret around values that were sealed from *versions* in Vault, for the key *fingerprint*."""
+        annotations = {VERSION_ANNOTATION: versions, KEY_ANNOTATION: fingerprint}
+        if self.scope is not Scope.STRICT:
+            annotations[SCOPE_ANNOTATION.format(scope=self.scope)] = "true"
         return {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -104,11 +118,7 @@ class Bundle:
                 "annotations": annotations,
             },
             "spec": {
-                "encryptedData": taken_over
-                | {
-                    key: seal(value, certificate_pem, self.namespace, self.name, self.scope)
-                    for key, value in to_seal.items()
-                },
+                "encryptedData": dict(encrypted),
                 "template": {
                     "type": self.type,
                     "metadata": {"namespace": self.namespace, "name": self.name, "labels": LABELS},

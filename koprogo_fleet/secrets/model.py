@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails
 from koprogo_fleet.core.model import Mistakes, Model
 from koprogo_fleet.secrets.contradictions import contradictions
 from koprogo_fleet.secrets.kinds import BY_NAME, KINDS
-from koprogo_fleet.secrets.spec import SecretSpec
+from koprogo_fleet.secrets.spec import SealedSection, SecretSpec
 
 __all__ = ["SecretSpec", "SecretsFile"]
 
@@ -46,6 +46,7 @@ class SecretsFile(Model):
     """The whole file: names are unique, and the secrets do not get in each other's way."""
 
     secrets: tuple[AnySecret, ...] = ()
+    sealed: SealedSection | None = None
 
     @model_validator(mode="after")
     def _secrets_fit_together(self) -> Self:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from koprogo_fleet.core.diff import Difference
@@ -16,14 +16,14 @@ from koprogo_fleet.secrets.bundle import (
     Bundle,
     InVault,
     bundles,
-    cluster_differences,
-    left_alone,
     values_of,
     vault_differences,
 )
+from koprogo_fleet.secrets.files import SealedFiles
 from koprogo_fleet.secrets.kinds import BY_NAME
 from koprogo_fleet.secrets.kinds.kind import Origin
 from koprogo_fleet.secrets.kinds.static import by_a_person
+from koprogo_fleet.secrets.prepare import differences, planned_file, prepared, sealed_in
 from koprogo_fleet.secrets.sealing.words import API_VERSION, KIND
 from koprogo_fleet.secrets.spec import SecretSpec
 from koprogo_fleet.secrets.weak import refuse_weak
@@ -37,7 +37,11 @@ Make = Callable[[SecretSpec], None]
 
 
 def plan(
-    specs: Sequence[SecretSpec], vault: Vault, cluster: Cluster | None, listener: Listener = ignore
+    specs: Sequence[SecretSpec],
+    vault: Vault,
+    cluster: Cluster | None,
+    listener: Listener = ignore,
+    files: SealedFiles | None = None,
 ) -> tuple[Difference, ...]:
     """
     Tell what :func:`apply` would do; nothing is written.
@@ -47,18 +51,25 @@ def plan(
         vault: where the values are kept.
         cluster: where they are needed; None while there is none.
         listener: is told what would be left alone.
+        files: in git, between the two; None where secrets.yaml wants none.
 
     Raises:
         WeakSecret: Vault has a value that is no secret.
+        GitError: the files could not be committed.
         InputError: Vault has a part of a secret.
         VaultError, KubernetesError: one of them cannot be read.
     """
     in_vault = read(specs, vault)
     _refuse_unusable(specs, in_vault)
+    if files is not None:
+        files.check(bundle.secret for bundle in bundles(specs))
     found = list(vault_differences(specs, in_vault))
     after = _as_if_made(specs, in_vault)
     for bundle in bundles(specs):
-        found += differences(bundle, after, cluster, listener)
+        ours = differences(bundle, after, cluster, listener)
+        if files is not None:
+            found += planned_file(bundle, after, cluster, files, differs=bool(ours))
+        found += ours
     return tuple(found)
 
 
@@ -68,6 +79,7 @@ def apply(  # noqa: PLR0913 - three stores, and how to go about it
     cluster: Cluster,
     make: Make,
     *,
+    files: SealedFiles | None = None,
     listener: Listener = ignore,
     seconds: float = SECONDS,
 ) -> tuple[Difference, ...]:
@@ -83,6 +95,7 @@ def apply(  # noqa: PLR0913 - three stores, and how to go about it
         vault: where the values are kept.
         cluster: where they are needed.
         make: makes what Vault has none of.
+        files: in git, between the two; None where secrets.yaml wants none.
         listener: is told of each step.
         seconds: the deadline for the controller to appear, and again for each Secret to be right.
 
@@ -93,11 +106,13 @@ def apply(  # noqa: PLR0913 - three stores, and how to go about it
         WeakSecret: Vault has a value that is no secret; nothing was changed.
         VaultConflict: another run made the same secret at the same moment.
         WaitTimeout: the controller is missing, or did not unseal; carries what it said.
-        VaultError, KubernetesError: one of them refused.
+        VaultError, KubernetesError, GitError: one of them refused.
         InputError: a value cannot be sealed, or only a person can make it.
     """
     in_vault = read(specs, vault)
     _refuse_unusable(specs, in_vault)
+    if files is not None:
+        files.check(bundle.secret for bundle in bundles(specs))
     done = list(vault_differences(specs, in_vault))
     missing = [spec for spec in specs if not values_of(spec, in_vault)]
     if by_hand := [spec for spec in missing if BY_NAME[spec.kind].origin is Origin.PERSON]:
@@ -106,83 +121,60 @@ def apply(  # noqa: PLR0913 - three stores, and how to go about it
         make(spec)
     if missing:
         in_vault = read(specs, vault)
-    return (*done, *deliver(bundles(specs), in_vault, cluster, listener=listener, seconds=seconds))
+    return (*done, *deliver(bundles(specs), in_vault, cluster, files=files, listener=listener, seconds=seconds))
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - three stores, and how to go about it
     wanted: Sequence[Bundle],
     in_vault: InVault,
     cluster: Cluster,
     *,
+    files: SealedFiles | None = None,
     listener: Listener = ignore,
     seconds: float = SECONDS,
 ) -> tuple[Difference, ...]:
     """
     Seal what differs of the *wanted* Secrets, and wait until each holds what Vault has; return what differed.
 
+    Where there are *files*, each is written and committed before the cluster gets the same.
+
     Raises:
         WaitTimeout: the controller is missing, or did not unseal; carries what it said.
         KubernetesError: the cluster refused.
+        GitError: git refused; the cluster is as it was.
         InputError: a value cannot be sealed.
     """
     done: list[Difference] = []
-    certificate: str | None = None
+    certificate = cache(lambda: _certificate(cluster, seconds, listener))
     for bundle in wanted:
-        found = differences(bundle, in_vault, cluster, listener)
-        if not found:
+        ready = prepared(bundle, in_vault, cluster, certificate, files, listener)
+        done += ready.differences
+        if ready.manifest is None:
             continue
-        certificate = certificate or _certificate(cluster, seconds, listener)
-        sealed = (_sealed(bundle, cluster) or {}).get("spec", {}).get("encryptedData") or {}
-        left = _left(bundle, cluster, sealed)
-        cluster.apply(bundle.manifest(in_vault, certificate, left=left, sealed_before=sealed))
+        cluster.apply(ready.manifest)
         listener(Note(f"sealed {bundle} from vault {bundle.versions(in_vault)}"))
-        _prove(bundle, {**left, **bundle.values(in_vault)}, cluster, seconds, listener)
-        done += found
+        _prove(bundle, ready.content, cluster, seconds, listener)
     return tuple(done)
+
+
+def file(  # noqa: PLR0913 - three stores, and how to go about it
+    wanted: Sequence[Bundle],
+    in_vault: InVault,
+    cluster: Cluster,
+    files: SealedFiles,
+    *,
+    listener: Listener = ignore,
+    seconds: float = SECONDS,
+) -> None:
+    """Seal what differs of the *wanted* Secrets into their files, and commit them: the first half of :func:`deliver`."""
+    certificate = cache(lambda: _certificate(cluster, seconds, listener))
+    for bundle in wanted:
+        prepared(bundle, in_vault, cluster, certificate, files, listener)
 
 
 def read(specs: Sequence[SecretSpec], vault: Vault) -> InVault:
     """Return what Vault has at the paths of *specs*."""
     return {path: vault.read(path) for path in sorted({spec.vault.path for spec in specs})}
-
-
-def differences(
-    bundle: Bundle, in_vault: InVault, cluster: Cluster | None, listener: Listener = ignore
-) -> tuple[Difference, ...]:
-    """Return how a Secret and its SealedSecret differ from Vault; tell what is in it that nobody here asked for."""
-    live = cluster.secret(bundle.namespace, bundle.name) if cluster else None
-    sealed = _sealed(bundle, cluster) if cluster else None
-    if left := left_alone(bundle, live):
-        listener(
-            Note(f"the Secret {bundle} also holds {', '.join(left)}, which secrets.yaml does not name: left alone")
-        )
-    return tuple(cluster_differences(bundle, in_vault, live, sealed))
-
-
-def _sealed(bundle: Bundle, cluster: Cluster) -> Mapping[str, Any] | None:
-    return cluster.get(API_VERSION, KIND, bundle.name, bundle.namespace)
-
-
-def _left(bundle: Bundle, cluster: Cluster, sealed: Mapping[str, str]) -> Mapping[str, Secret]:
-    """
-    Return what the live Secret holds beside, so that sealing it anew does not delete it.
-
-    Raises:
-        InputError: it is nothing that can be sealed: going on would delete it.
-    """
-    found = cluster.get("v1", "Secret", bundle.name, bundle.namespace) or {}
-    left = left_alone(bundle, content_of(found))
-    for key in left.keys() - sealed.keys():
-        try:
-            base64.b64decode(found["data"][key]).decode()
-        except UnicodeDecodeError:
-            raise InputError(
-                f"the Secret {bundle} holds the key {key}, which secrets.yaml does not name and which is not text",
-                cause="somebody put it there; sealing the Secret anew would delete it",
-                next_step=f"move it into a Secret of its own: kubectl --namespace {bundle.namespace} edit secret "
-                f"{bundle.name}",
-            ) from None
-    return left
 
 
 def _refuse_unusable(specs: Sequence[SecretSpec], in_vault: InVault) -> None:
@@ -233,7 +225,7 @@ def _prove(bundle: Bundle, wanted: Mapping[str, Secret], cluster: Cluster, secon
     """Wait until the Secret itself is right: a status may be old, content is not. And that it is there to stay."""
 
     def look() -> None:
-        live, sealed = cluster.get("v1", "Secret", bundle.name, bundle.namespace), _sealed(bundle, cluster)
+        live, sealed = cluster.get("v1", "Secret", bundle.name, bundle.namespace), sealed_in(bundle, cluster)
         if live is None:
             seen = "there is no Secret"
         elif not wanted.items() <= content_of(live).items():

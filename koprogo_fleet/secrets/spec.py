@@ -29,6 +29,11 @@ VaultPath = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=500),
     Field(description="a path below the mount such as koprogo/koprogo-api", examples=["koprogo/koprogo-api"]),
 ]
+RelativePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=500),
+    Field(description="a path relative to secrets.yaml such as sealed", examples=["sealed"]),
+]
 
 SecretType = Literal["Opaque", "kubernetes.io/tls", "kubernetes.io/dockerconfigjson", "kubernetes.io/ssh-auth"]
 """What Kubernetes calls the types of Secrets that it looks into itself; it never lets one become another."""
@@ -38,6 +43,17 @@ Values = Mapping[str, Secret]
 
 VALUE = "value"
 """The field of the kinds that have one alone."""
+
+
+class SealedSection(Model):
+    """
+    Where SealedSecrets are kept as files, too: in a *directory* inside a git work tree, relative to secrets.yaml.
+
+    Where *commit* is false, a person commits them.
+    """
+
+    directory: RelativePath
+    commit: bool = True
 
 
 class VaultPlace(Model):

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.helm.releases import Releases
 from koprogo_fleet.ovh.credentials import OvhCredentials
-from koprogo_fleet.secrets.spec import SecretSpec
+from koprogo_fleet.secrets.spec import SealedSection, SecretSpec
 from koprogo_fleet.slo.model import Objectives
 
 
@@ -26,6 +26,7 @@ class SecretsOfAnyKind(BaseModel):
     """What all kinds of secrets have; what each has of its own is on the page about kinds."""
 
     secrets: tuple[SecretSpec, ...]
+    sealed: SealedSection | None
 
 
 TABLES: dict[str, type[BaseModel]] = {

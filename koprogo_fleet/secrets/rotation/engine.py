@@ -19,6 +19,7 @@ from koprogo_fleet.core.errors import (
     InputError,
     KoprogoError,
     KubernetesError,
+    MissingRequirement,
     ProofFailed,
     VaultConflict,
     VaultError,
@@ -103,6 +104,7 @@ class Engine:
         step: wraps each step, by its title: a journal's ``step``.
         now: the clock.
         kinds: by name.
+        file: seals the values of a secret into files in git, before they are pushed; None where there are no files.
     """
 
     vault: Store
@@ -114,6 +116,7 @@ class Engine:
     step: Callable[[str], AbstractContextManager[None]] = lambda _title: nullcontext()
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
     kinds: Mapping[str, Kind[Any]] = field(default_factory=lambda: BY_NAME)
+    file: Callable[[SecretSpec], None] | None = None
 
     def journaled(self, step: Callable[[str], AbstractContextManager[None]]) -> Engine:
         """Return the same engine, whose steps are wrapped by *step*."""
@@ -322,6 +325,7 @@ class Engine:
             wrote=record.version > 0,
             waits=record.overlap_ends is not None and self.now() < record.overlap_ends,
             ends_otherwise=rolled and dict(self._last(spec, record)) != dict(record.new),
+            files=self.file is not None,
         )
 
     def _last(self, spec: SecretSpec, record: Record) -> Values:
@@ -339,18 +343,29 @@ class Engine:
                 return replace(now, version=self._put(spec, self._last(spec, record), (record.new,)))
             case Step.RESTORE:
                 return replace(now, version=self._restored(spec, record))
+            case Step.FILE | Step.FILE_LAST | Step.FILE_BACK:
+                self._seal_into_files(spec)
             case Step.PUSH | Step.PUSH_LAST | Step.PUSH_BACK:
                 self.delivery.push(spec)
             case Step.ROLL | Step.ROLL_LAST | Step.ROLL_BACK:
                 self.delivery.roll(spec, record.version)
                 kind.prove(spec, self._in_force(spec, record), self.tools)
-                if step is Step.ROLL and spec.rotation.overlap:
-                    return replace(now, overlap_ends=self.now() + spec.rotation.overlap)
+                return replace(now, overlap_ends=self._overlap_ends(step, spec, record))
             case Step.REVOKE:
                 kind.revoke(spec, change, self.tools)
             case Step.DISCARD:
                 kind.discard(spec, change, self.tools)
         return now
+
+    def _overlap_ends(self, step: Step, spec: SecretSpec, record: Record) -> datetime | None:
+        """Return until when the former value stays valid, once the consumers have the new one."""
+        if step is Step.ROLL and spec.rotation.overlap:
+            return self.now() + spec.rotation.overlap
+        return record.overlap_ends
+
+    def _seal_into_files(self, spec: SecretSpec) -> None:
+        if self.file is not None:
+            self.file(spec)
 
     def _in_force(self, spec: SecretSpec, record: Record) -> Values:
         """Return the values that consumers were just given."""
@@ -443,8 +458,8 @@ def _turns(step: Step, error: KoprogoError) -> bool:
             return not passing and not isinstance(error, VaultError | KubernetesError | WaitTimeout)
         case Step.KEEP | Step.KEEP_LAST:
             return isinstance(error, VaultConflict)
-        case Step.PUSH:
-            return isinstance(error, InputError)
+        case Step.FILE | Step.PUSH:
+            return isinstance(error, InputError) and not isinstance(error, MissingRequirement)
         case Step.ROLL | Step.ROLL_LAST:
             return isinstance(error, ProofFailed)
         case _:

@@ -14,6 +14,7 @@ from koprogo_fleet.helm.engine import Engine
 from koprogo_fleet.helm.outcome import conclude
 from koprogo_fleet.runner.interrupt import interruptible
 from koprogo_fleet.secrets import push
+from koprogo_fleet.secrets.files import sealed_files
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.workflows.context import Context
 from koprogo_fleet.workflows.phases.claim import still_ours
@@ -25,14 +26,15 @@ def secrets(run: Context) -> None:
     """Make the secrets that Vault lacks, seal what the cluster lacks, and prove what it has."""
     if not _cluster_exists(run):
         return
-    specs = load_model(run.directory / "secrets.yaml", SecretsFile).secrets
+    written = load_model(run.directory / "secrets.yaml", SecretsFile)
+    specs, files = written.secrets, sealed_files(written, run.directory, run.listener)
     with run.cluster() as (cluster, _):
         if run.dry_run:
-            run.report.differences += push.plan(specs, run.vault, cluster, run.listener)
+            run.report.differences += push.plan(specs, run.vault, cluster, run.listener, files)
         else:
             still_ours(run)
-            make = engine_of(run, cluster, specs, "provision").first
-            run.report.differences += push.apply(specs, run.vault, cluster, make, listener=run.listener)
+            make = engine_of(run, cluster, specs, "provision", files).first
+            run.report.differences += push.apply(specs, run.vault, cluster, make, files=files, listener=run.listener)
 
 
 def releases(run: Context) -> None:

@@ -14,6 +14,8 @@ from koprogo_fleet.core.fleet import Fleet
 from koprogo_fleet.core.loader import load_model
 from koprogo_fleet.core.wording import did_you_mean
 from koprogo_fleet.kube.client import Cluster
+from koprogo_fleet.secrets.bundle import bundles
+from koprogo_fleet.secrets.files import SealedFiles, sealed_files
 from koprogo_fleet.secrets.model import SecretsFile
 from koprogo_fleet.secrets.rotation.engine import Engine
 from koprogo_fleet.secrets.spec import SecretSpec
@@ -57,13 +59,24 @@ class SecretsRun:
     vault: Vault
     cluster: Cluster
     engine: Engine
+    files: SealedFiles | None = None
 
     def kept(self, specs: Sequence[SecretSpec]) -> tuple[Kept, ...]:
         """Return what Vault shows of *specs* now."""
         return kept(specs, self.vault, self.place.fleet.vault.folder, datetime.now(tz=UTC))
 
+    def check_files(self) -> None:
+        """
+        Check that the files in git can be written and committed, where there are any.
 
-def read_specs(directory: Path) -> tuple[SecretSpec, ...]:
+        Raises:
+            GitError: a person has changed one of them, or a merge or the like is in progress.
+        """
+        if self.files is not None:
+            self.files.check(bundle.secret for bundle in bundles(self.specs))
+
+
+def read_secrets(directory: Path) -> SecretsFile:
     """
     Return what ``secrets.yaml`` in *directory* says.
 
@@ -71,7 +84,7 @@ def read_specs(directory: Path) -> tuple[SecretSpec, ...]:
         InputError: there is none, or it has mistakes.
     """
     next_step = "look at the path; inventory/lab/secrets.yaml is an example"
-    return load_model(directory / "secrets.yaml", SecretsFile, next_step=next_step).secrets
+    return load_model(directory / "secrets.yaml", SecretsFile, next_step=next_step)
 
 
 def chosen(specs: Sequence[SecretSpec], names: Iterable[str]) -> tuple[SecretSpec, ...]:
@@ -97,10 +110,10 @@ def looking_at_secrets(place: Place, command: str) -> Generator[SecretsRun]:
     Raises:
         KoprogoError: secrets.yaml has mistakes; Vault or the cluster cannot be reached.
     """
-    specs = read_specs(place.directory)
+    written = read_secrets(place.directory)
     with (
         looking(place.fleet, place.directory, place.target, place.listener, place.report) as run,
-        _opened(place, specs, run, command) as opened,
+        _opened(place, written, run, command) as opened,
     ):
         yield opened
 
@@ -113,17 +126,19 @@ def changing_secrets(place: Place, command: str) -> Generator[SecretsRun]:
     Raises:
         KoprogoError: as :func:`looking_at_secrets`, or another run changes the fleet.
     """
-    specs = read_specs(place.directory)
+    written = read_secrets(place.directory)
     with (
         changing(
             command, place.fleet, place.directory, place.target, place.listener, place.report, place.arguments
         ) as run,
-        _opened(place, specs, run, command) as opened,
+        _opened(place, written, run, command) as opened,
     ):
+        opened.check_files()
         yield opened
 
 
 @contextmanager
-def _opened(place: Place, specs: tuple[SecretSpec, ...], run: Context, command: str) -> Generator[SecretsRun]:
+def _opened(place: Place, written: SecretsFile, run: Context, command: str) -> Generator[SecretsRun]:
+    specs, files = written.secrets, sealed_files(written, place.directory, place.listener)
     with run.cluster() as (cluster, _):
-        yield SecretsRun(place, specs, run.vault, cluster, engine_of(run, cluster, specs, command))
+        yield SecretsRun(place, specs, run.vault, cluster, engine_of(run, cluster, specs, command, files), files)

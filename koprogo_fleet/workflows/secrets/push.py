@@ -21,7 +21,7 @@ def plan_push(place: Place, names: Iterable[str] = ()) -> None:
         for one in run.kept(wanted):
             if one.record is not None:
                 place.listener(Note(f"a rotation of {one.spec.name} is open: a push goes on with it first"))
-        place.report.differences += push.plan(wanted, run.vault, run.cluster, place.listener)
+        place.report.differences += push.plan(wanted, run.vault, run.cluster, place.listener, run.files)
 
 
 def push_secrets(place: Place, names: Iterable[str] = ()) -> None:
@@ -43,5 +43,5 @@ def push_secrets(place: Place, names: Iterable[str] = ()) -> None:
                 place.listener(Note(outcome.text))
         with run.engine.step("secrets: push"):
             place.report.differences += push.apply(
-                wanted, run.vault, run.cluster, run.engine.first, listener=place.listener
+                wanted, run.vault, run.cluster, run.engine.first, files=run.files, listener=place.listener
             )

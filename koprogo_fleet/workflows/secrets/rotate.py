@@ -23,6 +23,7 @@ def plan_rotation(place: Place, names: Iterable[str] = (), *, due: bool = False)
         KoprogoError: something cannot be looked at.
     """
     with looking_at_secrets(place, "secrets rotate") as run:
+        run.check_files()
         for one in _wanted(run, names, due=due):
             spec = one.spec
             users = ", ".join(map(str, spec.consumers)) or "no consumer"

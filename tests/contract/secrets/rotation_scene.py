@@ -1,7 +1,7 @@
 """
 One secret with one consumer, and its rotation as a process of its own that kills itself, or stands still, at a boundary.
 
-As a program: KUBECONFIG ADDRESS CA NAMESPACE STATE SIGNAL RECORD; Vault's token comes by standard input.
+As a program: KUBECONFIG ADDRESS CA NAMESPACE STATE SIGNAL RECORD [REPOSITORY]; Vault's token comes by standard input.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from koprogo_fleet.core.journal import Journal
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube import Cluster
 from koprogo_fleet.lab.openbao import VaultEndpoint
+from koprogo_fleet.secrets.files import SealedFiles
 from koprogo_fleet.secrets.kinds.kind import Tools
 from koprogo_fleet.secrets.model import SecretSpec, read_secret
 from koprogo_fleet.secrets.rotation.delivery import ToCluster
 from koprogo_fleet.secrets.rotation.engine import Engine
+from koprogo_fleet.secrets.spec import SealedSection
 from koprogo_fleet.vault import Vault
 
 ROOT = Path(__file__).parents[3]
@@ -70,6 +72,7 @@ class Scene:
     namespace: str
     vault: Vault
     cluster: Cluster
+    repository: Path | None = None
 
     @property
     def spec(self) -> SecretSpec:
@@ -79,8 +82,15 @@ class Scene:
     def engine(self, listener: Listener = ignore) -> Engine:
         """Return what rotates it."""
         tools = Tools(lambda: self.vault, lambda: self.cluster, listener)
-        delivery = ToCluster((self.spec,), self.vault, self.cluster, listener, 20.0)
-        return Engine(self.vault, f"fleet-{self.namespace}", delivery, tools, "secrets rotate", listener)
+        files = self.files(listener)
+        delivery = ToCluster((self.spec,), self.vault, self.cluster, listener, 20.0, files)
+        file = delivery.file if files else None
+        return Engine(self.vault, f"fleet-{self.namespace}", delivery, tools, "secrets rotate", listener, file=file)
+
+    def files(self, listener: Listener = ignore) -> SealedFiles | None:
+        """Return the files in git, where there is a repository."""
+        section = SealedSection(directory="sealed")
+        return SealedFiles.of(self.repository, section, listener) if self.repository else None
 
     @property
     def in_vault(self) -> str:
@@ -105,10 +115,17 @@ class Scene:
 
 
 def start(  # noqa: PLR0913, PLR0917 - the program's arguments
-    kubeconfig: Path, bao: VaultEndpoint, namespace: str, state: Path, signal_number: int, record: int
+    kubeconfig: Path,
+    bao: VaultEndpoint,
+    namespace: str,
+    state: Path,
+    signal_number: int,
+    record: int,
+    repository: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start the rotation as a process that sends itself a signal at a record of its journal."""
     arguments = [kubeconfig, bao.address, bao.ca, namespace, state, signal_number, record]
+    arguments += [repository] if repository else []
     process = subprocess.Popen(
         [sys.executable, __file__, *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -125,7 +142,14 @@ def start(  # noqa: PLR0913, PLR0917 - the program's arguments
 
 
 def main(  # noqa: PLR0913, PLR0917 - the program's arguments
-    kubeconfig: str, address: str, ca: str, namespace: str, state: str, signal_number: str, record: str
+    kubeconfig: str,
+    address: str,
+    ca: str,
+    namespace: str,
+    state: str,
+    signal_number: str,
+    record: str,
+    repository: str | None = None,
 ) -> None:
     """Rotate, and send ourselves a signal."""
 
@@ -139,7 +163,7 @@ def main(  # noqa: PLR0913, PLR0917 - the program's arguments
         Cluster.from_file(Path(kubeconfig)) as cluster,
         Journal(Path(state), "secrets rotate", "lab", listener=listen) as journal,
     ):
-        scene = Scene(namespace, vault, cluster)
+        scene = Scene(namespace, vault, cluster, Path(repository) if repository else None)
         scene.engine().journaled(journal.step).rotate(scene.spec)
 
 

@@ -1,8 +1,8 @@
 """
-The four stores of a rotation, in memory, with a death at any boundary: Vault, a backend, the cluster, a consumer.
+The stores of a rotation, in memory, with a death at any boundary: Vault, a backend, files, the cluster, a consumer.
 
 Whenever anything has happened, the world looks at itself: what the consumer has, what it would get if it began anew, and
-what a push would give it have to be accepted by the backend.
+what a push or the file would give it have to be accepted by the backend.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class World:
         overlap: of the policy.
         deaths: at which boundaries, counted over all runs, the process is killed.
         meanwhile: happens once, while a run is about to push.
+        files: what is sealed is kept as a file, too; *commits* has what it held, the newest last.
     """
 
     origin: Origin = Origin.HERE
@@ -56,6 +57,8 @@ class World:
     boundaries: int = 0
     versions: dict[str, list[dict[str, Secret]]] = field(default_factory=dict)
     accepted: dict[str, str] = field(default_factory=dict)
+    files: bool = False
+    commits: list[str] = field(default_factory=lambda: [FORMER])
     live: str = FORMER
     consumer: str = FORMER
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -79,7 +82,16 @@ class World:
     def engine(self) -> Engine:
         """Return the engine of a new process."""
         tools = Tools(lambda: self, lambda: self, ignore)
-        return Engine(self, "fleet", self, tools, "a test", now=lambda: self.time, kinds={NAME: Double(self)})
+        return Engine(
+            self,
+            "fleet",
+            self,
+            tools,
+            "a test",
+            now=lambda: self.time,
+            kinds={NAME: Double(self)},
+            file=self.file if self.files else None,
+        )
 
     @contextmanager
     def effect(self) -> Iterator[None]:
@@ -90,7 +102,9 @@ class World:
 
     def boundary(self) -> None:
         """Look, and die if it is time."""
-        for what, value in (("consumer", self.consumer), ("Secret", self.live), ("Vault", self.in_vault)):
+        values = {"consumer": self.consumer, "Secret": self.live, "Vault": self.in_vault}
+        values |= {"file": self.commits[-1]} if self.files else {}
+        for what, value in values.items():
             assert value in self.accepted, f"the {what} has a value that the backend does not accept"
         self.boundaries += 1
         if self.boundaries in self.deaths:
@@ -112,6 +126,14 @@ class World:
             found.append(dict(values))
         return len(found)
 
+    # The file
+
+    def file(self, _spec: SecretSpec) -> None:
+        """Commit what Vault has, where it differs."""
+        with self.effect():
+            if self.commits[-1] != self.in_vault:
+                self.commits.append(self.in_vault)
+
     # The cluster
 
     def push(self, _spec: SecretSpec) -> None:
@@ -120,6 +142,7 @@ class World:
             self.meanwhile = None
             happens()
         with self.effect():
+            assert not self.files or self.commits[-1] == self.in_vault, "the cluster is ahead of the file"
             self.live = self.in_vault
 
     def roll(self, _spec: SecretSpec, _version: int) -> None:

@@ -176,3 +176,22 @@ def test_what_fits_together_is_accepted(tmp_path: Path) -> None:
 
     assert {"current": "JWT", "previous": "JWT_PREVIOUS"} == key.target_keys(key.targets[0])
     assert timedelta(hours=12) == key.rotation.overlap
+
+
+def test_files_in_git(tmp_path: Path) -> None:
+    """The section about files is read; without it there are none, and an absolute path or a misspelling is told with its line."""
+    file = tmp_path / "secrets.yaml"
+    file.write_text("sealed: {directory: ../sealed}\nsecrets: []\n")
+    section = load_model(file, SecretsFile).sealed
+    assert section is not None
+    assert ("../sealed", True) == (section.directory, section.commit)
+    file.write_text("secrets: []\n")
+    assert load_model(file, SecretsFile).sealed is None
+
+    file.write_text("secrets: []\nsealed:\n  directory: /srv/sealed\n  comit: false\n")
+    with pytest.raises(FileProblems) as caught:
+        load_model(file, SecretsFile)
+
+    assert f"{file}:3: " in str(caught.value)
+    assert "expected a path relative to secrets.yaml such as sealed" in str(caught.value)
+    assert f'{file}:4: unknown field "comit"' in str(caught.value)

@@ -25,24 +25,25 @@ def assert_rotated(world: World) -> None:
     """Assert that one new value is in force everywhere, and no other is accepted."""
     assert FORMER != world.in_vault == world.live == world.consumer
     assert {world.in_vault} == world.accepted.keys()
+    assert not world.files or world.commits[-1] == world.in_vault
     assert Secret("somebody else's") == world.versions[PATH][-1]["OTHER"]
     assert {"closed"} == world.versions["fleet/rotations/api"][-1].keys()
 
 
 def assert_as_before(world: World) -> None:
     """Assert that the former value is in force everywhere, and no other is accepted."""
-    assert FORMER == world.in_vault == world.live == world.consumer
+    assert FORMER == world.in_vault == world.live == world.consumer == world.commits[-1]
     assert {FORMER} == world.accepted.keys()
     assert {"closed"} == world.versions["fleet/rotations/api"][-1].keys()
 
 
 @settings(max_examples=150, deadline=None)
-@given(origin=MADE, deaths=DEATHS, overlap=OVERLAPS, ends_otherwise=st.booleans())
+@given(origin=MADE, deaths=DEATHS, overlap=OVERLAPS, ends_otherwise=st.booleans(), files=st.booleans())
 def test_killed_anywhere_it_ends_with_one_new_value(
-    origin: Origin, deaths: frozenset[int], overlap: timedelta, *, ends_otherwise: bool
+    origin: Origin, deaths: frozenset[int], overlap: timedelta, *, ends_otherwise: bool, files: bool
 ) -> None:
     """However often it dies, the next runs bring one new value; at no moment has anybody one that is not accepted."""
-    world = World(origin, ends_otherwise=ends_otherwise, overlap=overlap, deaths=deaths)
+    world = World(origin, ends_otherwise=ends_otherwise, overlap=overlap, files=files, deaths=deaths)
 
     assert [] == run(world)
 
@@ -52,10 +53,12 @@ def test_killed_anywhere_it_ends_with_one_new_value(
 
 
 @settings(max_examples=150, deadline=None)
-@given(origin=MADE, deaths=DEATHS)
-def test_killed_on_the_way_back_it_ends_with_the_former_value(origin: Origin, deaths: frozenset[int]) -> None:
+@given(origin=MADE, deaths=DEATHS, files=st.booleans())
+def test_killed_on_the_way_back_it_ends_with_the_former_value(
+    origin: Origin, deaths: frozenset[int], *, files: bool
+) -> None:
     """A consumer that does not come up brings the former value back, however often that dies; the reason is told."""
-    world = World(origin, accepts_new=False, deaths=deaths)
+    world = World(origin, accepts_new=False, files=files, deaths=deaths)
 
     failures = run(world)
 
@@ -67,14 +70,16 @@ def test_killed_on_the_way_back_it_ends_with_the_former_value(origin: Origin, de
 
 @pytest.mark.parametrize("origin", [Origin.HERE, Origin.ELSEWHERE])
 @pytest.mark.parametrize("accepts_new", [True, False])
-def test_each_single_death(origin: Origin, *, accepts_new: bool) -> None:
-    """One death at each boundary there is, one after the other."""
-    whole = World(origin, accepts_new=accepts_new, ends_otherwise=True)
+@pytest.mark.parametrize("files", [True, False])
+def test_each_single_death(origin: Origin, *, accepts_new: bool, files: bool) -> None:
+    """One death at each boundary there is, one after the other; no value is committed twice."""
+    whole = World(origin, accepts_new=accepts_new, ends_otherwise=True, files=files)
     run(whole)
 
     for boundary in range(1, whole.boundaries + 1):
-        world = World(origin, accepts_new=accepts_new, ends_otherwise=True, deaths={boundary})
+        world = World(origin, accepts_new=accepts_new, ends_otherwise=True, files=files, deaths={boundary})
         run(world)
+        assert (3 if files else 1) >= len(world.commits)
         (assert_rotated if accepts_new else assert_as_before)(world)
     assert whole.boundaries > 20
 

@@ -34,13 +34,24 @@ BACK = Direction.BACK
                 "begun",
                 "created",
                 "kept",
+                "filed",
                 "pushed",
                 "rolled",
                 "last-kept",
+                "last-filed",
                 "last-pushed",
                 "last-rolled",
             }
         ),
+        (Progress(Stage.KEPT, files=True), Step.FILE),
+        (Progress(Stage.KEPT, first=True, files=True), Step.CLOSE),
+        (Progress(Stage.FILED, files=True), Step.PUSH),
+        (Progress(Stage.FILED), Step.PUSH),
+        (Progress(Stage.LAST_KEPT, files=True), Step.FILE_LAST),
+        (Progress(Stage.LAST_FILED, files=True), Step.PUSH_LAST),
+        (Progress(Stage.RESTORED, BACK, wrote=True, files=True), Step.FILE_BACK),
+        (Progress(Stage.RESTORED, BACK, files=True), Step.DISCARD),
+        (Progress(Stage.FILED_BACK, BACK, wrote=True, files=True), Step.PUSH_BACK),
         (Progress(Stage.RESTORED, BACK, wrote=True), Step.PUSH_BACK),
         (Progress(Stage.RESTORED, BACK), Step.DISCARD),
         (Progress(Stage.RESTORED, BACK, first=True, wrote=True), Step.DISCARD),
@@ -58,14 +69,15 @@ def test_what_comes_next(now: Progress, step: Step) -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("wrote", [True, False])
 @pytest.mark.parametrize("ends_otherwise", [True, False])
-def test_each_way_ends(direction: Direction, *, first: bool, wrote: bool, ends_otherwise: bool) -> None:
+@pytest.mark.parametrize("files", [True, False])
+def test_each_way_ends(direction: Direction, *, first: bool, wrote: bool, ends_otherwise: bool, files: bool) -> None:
     """From the beginning, and from wherever it turns, a rotation comes to its end without a stage twice."""
     for start in (stage for stage in Stage if direction is Direction.FORWARD or can_go_back(stage)):
         if direction is Direction.FORWARD and start is not Stage.BEGUN:
             continue
         seen, stage = [], start
         while (
-            step := next_step(Progress(stage, direction, first, wrote, ends_otherwise=ends_otherwise))
+            step := next_step(Progress(stage, direction, first, wrote, ends_otherwise=ends_otherwise, files=files))
         ) is not Step.CLOSE:
             stage = AFTER[step]
             assert stage not in seen
@@ -83,5 +95,5 @@ def _leads_to_revoke(stage: Stage) -> bool:
 
 
 def _of(way: Direction) -> frozenset[Stage]:
-    back = {Stage.RESTORED, Stage.PUSHED_BACK, Stage.ROLLED_BACK, Stage.DISCARDED}
+    back = {Stage.RESTORED, Stage.FILED_BACK, Stage.PUSHED_BACK, Stage.ROLLED_BACK, Stage.DISCARDED}
     return frozenset(stage for stage in Stage if (stage in back) is (way is Direction.BACK))
