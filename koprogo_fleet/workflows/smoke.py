@@ -12,7 +12,7 @@ from koprogo_fleet.helm.release import Release
 from koprogo_fleet.helm.smoke import run_smoke_tests
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.floating_ips import FloatingIp
-from koprogo_fleet.provision.balancer_address import address_of_balancer
+from koprogo_fleet.provision.kinds.balancer_address import address_of_balancer
 from koprogo_fleet.provision.kinds.floating_ip import FloatingIpKind
 from koprogo_fleet.provision.lists import Live
 from koprogo_fleet.workflows.target import Choice, open_cloud

@@ -20,8 +20,8 @@ from koprogo_fleet.core.sections import FIRST_SERVER, LOAD_BALANCER
 from koprogo_fleet.ovh import dns
 from koprogo_fleet.ovh.client import OvhApi
 from koprogo_fleet.ovh.dns import DnsRecord
-from koprogo_fleet.provision.balancer_address import address_of_balancer, what_has_the_address
 from koprogo_fleet.provision.kind import Change, Existing, Kind, Ref, Refuse, Wanted
+from koprogo_fleet.provision.kinds.balancer_address import address_of_balancer, what_has_the_address
 from koprogo_fleet.provision.kinds.instance import INSTANCE
 from koprogo_fleet.provision.lists import Listing, Lists
 from koprogo_fleet.provision.once import create_once

@@ -5,7 +5,7 @@ from __future__ import annotations
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.ovh.floating_ips import FloatingIp
 from koprogo_fleet.provision.apply import apply, stop_unless_allowed
-from koprogo_fleet.provision.balancer_address import address_of_balancer
+from koprogo_fleet.provision.kinds.balancer_address import address_of_balancer
 from koprogo_fleet.provision.kinds.floating_ip import FloatingIpKind
 from koprogo_fleet.provision.kinds.instance import INSTANCES
 from koprogo_fleet.provision.site import Limits, no_files
