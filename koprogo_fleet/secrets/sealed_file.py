@@ -19,7 +19,7 @@ from koprogo_fleet.secrets.bundle import (
 from koprogo_fleet.secrets.sealing.merge import only
 from koprogo_fleet.secrets.sealing.words import API_VERSION, KEY_ANNOTATION, KIND, Scope
 
-MARK = "# Written by koprogo-fleet from secrets.yaml; sha256 "
+MARK = "# Made from secrets.yaml, by koprogo-fleet; sha256 "
 """Before the digest of what follows that line: who changes the file by hand does not know to change it, too."""
 
 _ANNOTATIONS = (VERSION_ANNOTATION, KEY_ANNOTATION, *(SCOPE_ANNOTATION.format(scope=scope) for scope in Scope))
