@@ -40,6 +40,7 @@ def _object(state: State) -> dict[str, Any]:
                 "vault_versions": one.versions,
                 "sealing_key": one.key,
                 "sealing_key_is_old": one.key_is_old,
+                "file": one.file,
                 "differences": list(one.differences),
             }
             for one in state.sealed

@@ -80,7 +80,7 @@ class SealedFiles:
 
     def state(self, secret: SecretName, live: Mapping[str, Any] | None) -> FileState:
         """
-        Say how a Secret's file is.
+        Say how a Secret's file is; whether it is committed counts only where that is our work.
 
         Args:
             secret: whose.
@@ -91,7 +91,8 @@ class SealedFiles:
             return FileState.MISSING
         if live is None or found != as_written(live):
             return FileState.DIFFERS
-        return FileState.UNCOMMITTED if self.tree.uncommitted([self.path(secret)]) else FileState.SAME
+        open_end = self.commits and self.tree.uncommitted([self.path(secret)])
+        return FileState.UNCOMMITTED if open_end else FileState.SAME
 
     def check(self, secrets: Iterable[SecretName]) -> None:
         """

@@ -19,6 +19,7 @@ from koprogo_fleet.secrets.bundle import (
     fields_in,
 )
 from koprogo_fleet.secrets.due import has_aged, in_window, is_due
+from koprogo_fleet.secrets.files import FileState, SealedFiles
 from koprogo_fleet.secrets.kinds import BY_NAME
 from koprogo_fleet.secrets.kinds.lifetime import lifetime_of
 from koprogo_fleet.secrets.rotation.holder import is_dead
@@ -70,7 +71,8 @@ class Sealed:
         versions: in Vault that its sealed form was made from; empty where there is none.
         key: fingerprint of the key that it was sealed for.
         key_is_old: the controller seals with another one by now.
-        differences: from what Vault has.
+        differences: of the cluster from what Vault has, and of the file in git from the cluster.
+        file: how that file is; None where secrets.yaml wants none.
     """
 
     secret: str
@@ -78,6 +80,7 @@ class Sealed:
     key: str
     key_is_old: bool
     differences: tuple[str, ...]
+    file: FileState | None = None
 
 
 @dataclass(frozen=True)
@@ -108,16 +111,23 @@ def kept(specs: Sequence[SecretSpec], vault: Store, folder: str, now: datetime) 
     return tuple(_kept(spec, vault, records, now) for spec in specs)
 
 
-def look(specs: Sequence[SecretSpec], vault: Vault, cluster: Cluster, folder: str, now: datetime) -> tuple[State, ...]:
+def look(  # noqa: PLR0913, PLR0917 - three stores, and what they are asked about
+    specs: Sequence[SecretSpec],
+    vault: Vault,
+    cluster: Cluster,
+    folder: str,
+    now: datetime,
+    files: SealedFiles | None = None,
+) -> tuple[State, ...]:
     """
-    Look at Vault and the cluster, and say what is not as it should be.
+    Look at Vault, the files in git and the cluster, and say what is not as it should be.
 
     Raises:
-        VaultError, KubernetesError: one of them cannot be read.
+        VaultError, GitError, KubernetesError: one of them cannot be read.
     """
     in_vault = push.read(specs, vault)
     current = _current_key(cluster)
-    sealed = [(bundle, _sealed(bundle, in_vault, cluster, current)) for bundle in bundles(specs)]
+    sealed = [(bundle, _sealed(bundle, in_vault, cluster, current, files)) for bundle in bundles(specs)]
     return tuple(
         _state(found, tuple(one for bundle, one in sealed if bundle.holds(found.spec)), now)
         for found in kept(specs, vault, folder, now)
@@ -149,16 +159,21 @@ def _current_key(cluster: Cluster) -> str:
         return ""
 
 
-def _sealed(bundle: Bundle, in_vault: InVault, cluster: Cluster, current: str) -> Sealed:
+def _sealed(bundle: Bundle, in_vault: InVault, cluster: Cluster, current: str, files: SealedFiles | None) -> Sealed:
     live = cluster.secret(bundle.namespace, bundle.name)
     sealed = cluster.get(API_VERSION, KIND, bundle.name, bundle.namespace)
     key = annotation(sealed, KEY_ANNOTATION) if sealed else ""
+    differences = [str(item) for item in cluster_differences(bundle, in_vault, live, sealed)]
+    file = files.state(bundle.secret, sealed) if files else None
+    if files is not None and file is not FileState.SAME:
+        differences.append(f"file {files.shown(bundle.secret)}: {file}")
     return Sealed(
         str(bundle),
         annotation(sealed, VERSION_ANNOTATION) if sealed else "",
         key,
         bool(key and current and key != current),
-        tuple(str(item) for item in cluster_differences(bundle, in_vault, live, sealed)),
+        tuple(differences),
+        file,
     )
 
 

@@ -12,6 +12,7 @@ from koprogo_fleet.secrets.kinds import BY_NAME
 from koprogo_fleet.secrets.kinds.kind import Origin
 from koprogo_fleet.secrets.rotation.engine import Engine
 from koprogo_fleet.secrets.state import Kept
+from koprogo_fleet.workflows.secrets.ages import write_ages
 from koprogo_fleet.workflows.secrets.opening import Place, SecretsRun, changing_secrets, chosen, looking_at_secrets
 
 
@@ -54,6 +55,7 @@ def rotate_secrets(place: Place, names: Iterable[str] = (), *, due: bool = False
     """
     with changing_secrets(place, "secrets rotate") as run:
         failed = [failure for one in _wanted(run, names, due=due) if (failure := _rotated(run, one)) is not None]
+        write_ages(place.fleet.name, run.kept(run.specs))
     if len(failed) == 1:
         raise failed[0]
     if failed:

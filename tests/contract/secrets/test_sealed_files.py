@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from koprogo_fleet.core.errors import CommitRefused, GitUnfinished, UncommittedC
 from koprogo_fleet.core.events import Event, Listener, Note, ignore
 from koprogo_fleet.core.secret import Secret
 from koprogo_fleet.kube import Cluster
-from koprogo_fleet.secrets import push
+from koprogo_fleet.secrets import push, state
 from koprogo_fleet.secrets.bundle import VERSION_ANNOTATION, annotation
 from koprogo_fleet.secrets.files import SealedFiles
 from koprogo_fleet.secrets.model import SecretSpec, read_secret
@@ -81,6 +82,12 @@ class Pushing:
         """What was committed since the first."""
         return self.repository.commits[:-1]
 
+    def problems(self, *, commit: bool = True) -> tuple[str, ...]:
+        """Return what the status tells of the secret."""
+        folder, now = f"fleet-{self.namespace}", datetime.now(tz=UTC)
+        (found,) = state.look(self.specs, self.vault, self.cluster, folder, now, self.files(commit=commit))
+        return found.problems
+
     def assert_same(self, version: int, value: str) -> None:
         """Assert that the cluster has the value of that version, and the same ciphertext as the committed file."""
         assert {"PASSWORD": Secret(value)} == self.cluster.secret(self.namespace, "api")
@@ -127,6 +134,27 @@ def test_a_push_commits_what_the_cluster_gets(pushing: Pushing) -> None:
 
     assert 2 == len(pushing.commits)
     pushing.assert_same(2, "another value")
+
+
+def test_the_status_tells_how_a_file_is(pushing: Pushing) -> None:
+    """Missing, as live, not committed (where that is our work), other than live: each is told, and mended by a push."""
+    file = f"file inventory/sealed/{pushing.namespace}/api.yaml"
+    assert f"{file}: missing" in pushing.problems()
+    pushing.push(commit=False)
+    assert () == pushing.problems(commit=False)
+    assert (f"{file}: not committed",) == pushing.problems()
+    pushing.push()
+    assert () == pushing.problems()
+
+    pushing.path.unlink()
+    pushing.repository.git("commit", "--all", "--message", "a person's")
+    assert (f"{file}: missing",) == pushing.problems()
+    pushing.push()
+    pushing.path.write_text("kind: Secret\n")
+    pushing.repository.git("commit", "--all", "--message", "a person's")
+    assert (f"{file}: differs from live",) == pushing.problems()
+    pushing.push()
+    assert () == pushing.problems()
 
 
 @pytest.mark.parametrize("boundary", ["wrote ", "committed ", "sealed "])

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from koprogo_fleet.core.errors import InputError
+from koprogo_fleet.secrets.model import read_secret
+from koprogo_fleet.secrets.state import Kept
 from koprogo_fleet.workflows.schedule.last_run import LastRun, after_run, remember, remembered
-from koprogo_fleet.workflows.schedule.textfile import SECRETS, SecretAge, run_text, secrets_text, write_metrics
+from koprogo_fleet.workflows.schedule.textfile import (
+    SECRETS,
+    TEXTFILE_VARIABLE,
+    SecretAge,
+    run_text,
+    secrets_text,
+    write_metrics,
+)
+from koprogo_fleet.workflows.secrets.ages import write_ages
 
 NASTY = 'a "quoted" \\ name\nof two lines'
 
@@ -83,3 +94,28 @@ def test_what_is_remembered(tmp_path: Path) -> None:
     assert 0o100600 == file.stat().st_mode
     file.write_text('{"job": "drift"')
     assert remembered(tmp_path, "drift") is None
+
+
+def test_ages_go_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a look at Vault found is in the secrets' own file, in seconds; without the variable nothing is written."""
+    spec = read_secret(
+        {
+            "name": "api",
+            "kind": "random-password",
+            "vault": {"path": "koprogo/api", "key": "PASSWORD"},
+            "targets": [{"namespace": "koprogo", "name": "api", "key": "PASSWORD"}],
+            "rotation": {"max_age": "1h"},
+        }
+    )
+    kept = Kept(spec, None, None, timedelta(hours=2), due=True, open=True, record=None, closed=None)
+
+    monkeypatch.delenv(TEXTFILE_VARIABLE, raising=False)
+    write_ages("dev", [kept])
+    assert [] == list(tmp_path.iterdir())
+
+    monkeypatch.setenv(TEXTFILE_VARIABLE, str(tmp_path))
+    write_ages("dev", [kept])
+
+    (path,) = tmp_path.iterdir()
+    assert f"koprogo-fleet-dev-{SECRETS}.prom" == path.name
+    assert [7200.0, 3600.0, 1.0] == list(samples(path.read_text()).values())
